@@ -1,0 +1,221 @@
+//! What may be asked of [`State`](crate::State).
+//!
+//! Everything random or temporal is inside the command, put there before it is proposed: `apply` has neither a
+//! clock nor a die.
+
+use std::sync::Arc;
+
+use crate::{Cause, Key, LogTime, NodeId, Tenure, Token};
+
+/// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
+/// repeat (ticks, checkpoints, digest reports).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub once: Option<Once>,
+    pub action: Action,
+}
+
+impl Command {
+    /// A command that repeats harmlessly.
+    pub fn harmless(action: Action) -> Self {
+        Self { once: None, action }
+    }
+}
+
+/// The name under which a command runs at most once, and the instant after which it no longer runs at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    pub id: RequestId,
+    /// Set by the node that the command entered at: its applied log time plus
+    /// [`limits::VALID_MS`](crate::limits::VALID_MS).
+    pub valid_until: LogTime,
+}
+
+/// Who named a command, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestId {
+    /// Sixteen bytes that a client chose; it may repeat them for 30 s after its first sending.
+    Client([u8; 16]),
+    /// A node's own: the random number of its present life, and a count.
+    Node { incarnation: u64, sequence: u64 },
+}
+
+/// The instruction itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Only moves time: the stamp of its entry ends what is due.
+    Tick,
+
+    /// Write one key.
+    Set { key: Key, value: Arc<[u8]>, condition: SetCondition, expiry: Expiry, previous: bool },
+    /// Write several keys of one database, all or (with `if_none_exist`) none. Ends are removed, as `MSET` does.
+    SetMany { pairs: Vec<(Key, Arc<[u8]>)>, if_none_exist: bool },
+    /// Remove keys; with `holder`, each only if its value is that.
+    Remove { keys: Vec<Key>, holder: Option<Arc<[u8]>> },
+    /// Remove one key and answer its value.
+    Take { key: Key },
+    /// Change the end of a key, if it exists, `holder` (when given) is its value, and `condition` holds.
+    Expire { key: Key, expiry: Expiry, condition: ExpireCondition, holder: Option<Arc<[u8]>> },
+    /// Change the end of a key and answer its value.
+    Touch { key: Key, expiry: Expiry },
+    /// Add to a value that is a decimal integer; an absent key counts as 0.
+    Increment { key: Key, by: i64 },
+    /// Remove every key of one database, or of all.
+    Flush { database: Option<u8>, audit: Box<Audit> },
+
+    /// Take a lease if it is free; with `take_over`, also if the same holder has it, under a new token.
+    Acquire { key: Key, holder: Arc<[u8]>, ttl_ms: u64, take_over: bool },
+    /// Lengthen a lease that `holder` (and, when given, `token`) still has, by its last length unless `ttl_ms`.
+    Renew { key: Key, holder: Arc<[u8]>, token: Option<Token>, ttl_ms: Option<u64> },
+    /// End a lease that `holder` (and, when given, `token`) still has.
+    Release { key: Key, holder: Arc<[u8]>, token: Option<Token> },
+
+    /// The group as Raft's membership entry says; put here by the node itself when it applies that entry.
+    Members { voters: Vec<NodeId>, learners: Vec<NodeId> },
+    /// Reserve the id of a future member; it is this command's serial.
+    ReserveNode { audit: Box<Audit> },
+    /// The record of tenure of a term: the elected node is ready to act.
+    RecordTenure(Box<Tenure>),
+    /// Every node notes its digest as of here.
+    Checkpoint,
+    /// What a node's digest was at a checkpoint.
+    ReportDigest { node: NodeId, checkpoint: u64, digest: u128 },
+    /// Only adds to the audit history.
+    Audit(Box<Audit>),
+}
+
+/// Who did what and why, for the audit history. Wall time is for people: it decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    pub wall_ms: i64,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+    pub reason: String,
+}
+
+/// When [`Action::Set`] writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetCondition {
+    Always,
+    /// `NX`
+    IfAbsent,
+    /// `XX`
+    IfPresent,
+    /// `IFEQ`: present with this value.
+    IfEqual(Arc<[u8]>),
+    /// `IFNE`: absent, or present with another value.
+    IfNotEqual(Arc<[u8]>),
+}
+
+/// The end that a key gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// `KEEPTTL`: whatever it has.
+    Keep,
+    /// None.
+    Never,
+    /// This many milliseconds from the stamp; at or below zero the key ends now.
+    InMs(i64),
+    /// The present end plus this many milliseconds.
+    LaterByMs(i64),
+    /// A wall-clock instant in milliseconds since 1970. The leader turns it into [`Expiry::InMs`] when the
+    /// command arrives; one that reaches `apply` is refused.
+    AtWallMs(i64),
+}
+
+/// When [`Action::Expire`] acts on a key that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpireCondition {
+    Always,
+    /// `NX`: it has no end.
+    HasNoEnd,
+    /// `XX`: it has one.
+    HasEnd,
+    /// `GT`: the new end is later; no end counts as infinitely late.
+    Later,
+    /// `LT`: the new end is earlier.
+    Earlier,
+    /// `XX` and `GT`.
+    HasEndAndLater,
+    /// `XX` and `LT`.
+    HasEndAndEarlier,
+}
+
+impl Action {
+    /// Turns ends given as wall-clock instants into lengths, by the leader's wall clock.
+    pub fn resolve_wall_clock(&mut self, wall_ms: i64) {
+        if let Self::Set { expiry, .. } | Self::Expire { expiry, .. } | Self::Touch { expiry, .. } = self
+            && let Expiry::AtWallMs(at_ms) = *expiry
+        {
+            *expiry = Expiry::InMs(at_ms.saturating_sub(wall_ms));
+        }
+    }
+
+    /// Whether somebody asked for it, or anything but the passing of time and the comparing of digests happened.
+    pub fn is_activity(&self) -> bool {
+        !matches!(self, Self::Tick | Self::Checkpoint | Self::ReportDigest { .. })
+    }
+
+    /// Whether this frees rather than fills: still accepted when the disk runs low.
+    pub fn frees(&self) -> bool {
+        matches!(
+            self,
+            Self::Tick
+                | Self::Remove { .. }
+                | Self::Take { .. }
+                | Self::Release { .. }
+                | Self::Flush { .. }
+                | Self::Members { .. }
+                | Self::RecordTenure(_)
+                | Self::Checkpoint
+                | Self::ReportDigest { .. }
+        )
+    }
+}
+
+impl Tenure {
+    /// The command that records this tenure.
+    pub fn into_command(self) -> Command {
+        Command::harmless(Action::RecordTenure(Box::new(self)))
+    }
+}
+
+impl Cause {
+    pub const ALL: [Self; 5] = [Self::Start, Self::Crash, Self::Timeout, Self::Transfer, Self::Drain];
+}
+
+impl Action {
+    /// The bytes of the variable parts: keys, values, texts.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Set { key, value, condition, .. } => {
+                let operand = match condition {
+                    SetCondition::IfEqual(value) | SetCondition::IfNotEqual(value) => value.len(),
+                    SetCondition::Always | SetCondition::IfAbsent | SetCondition::IfPresent => 0,
+                };
+                key.name.len() + value.len() + operand
+            }
+            Self::SetMany { pairs, .. } => {
+                pairs.iter().map(|(key, value)| 16 + key.name.len() + value.len()).sum()
+            }
+            Self::Remove { keys, holder } => {
+                keys.iter().map(|key| 16 + key.name.len()).sum::<usize>()
+                    + holder.as_ref().map_or(0, |h| h.len())
+            }
+            Self::Expire { key, holder, .. } => key.name.len() + holder.as_ref().map_or(0, |h| h.len()),
+            Self::Take { key } | Self::Touch { key, .. } | Self::Increment { key, .. } => key.name.len(),
+            Self::Acquire { key, holder, .. }
+            | Self::Renew { key, holder, .. }
+            | Self::Release { key, holder, .. } => key.name.len() + holder.len(),
+            Self::Flush { audit, .. } | Self::ReserveNode { audit } | Self::Audit(audit) => {
+                audit.actor.len() + audit.action.len() + audit.subject.len() + audit.reason.len()
+            }
+            Self::Tick
+            | Self::Members { .. }
+            | Self::RecordTenure(_)
+            | Self::Checkpoint
+            | Self::ReportDigest { .. } => 0,
+        }
+    }
+}

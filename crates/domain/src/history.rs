@@ -1,0 +1,94 @@
+//! What happened, for people and audits: records appended to files that are sealed and never change again.
+//!
+//! Where a file ends is a function of the log alone, so that the files are the same bytes on every node. `State`
+//! holds the open tail and the chained hash of each sealed file; the shell writes a file when it is sealed.
+
+use crate::command::Audit;
+use crate::digest::Feed;
+use crate::limits::{HISTORY_BYTES_PER_FILE, HISTORY_RECORDS_PER_FILE};
+use crate::{LogTime, Serial};
+
+/// One act of an operator or of the cluster itself, with the place in the log that proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    pub serial: Serial,
+    pub term: u64,
+    pub time: LogTime,
+    pub audit: Audit,
+}
+
+/// A file that will not change again. `chain` covers its records and, through the chain of the file before,
+/// everything older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedHistory {
+    /// From 1.
+    pub number: u64,
+    pub first: Serial,
+    pub last: Serial,
+    pub records: u64,
+    pub chain: u128,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) sealed: Vec<SealedHistory>,
+    pub(crate) tail: Vec<AuditRecord>,
+    pub(crate) tail_bytes: usize,
+    pub(crate) chain: u128,
+    /// Sealed since the shell last asked; not part of the state's meaning, so not of its digest.
+    pub(crate) unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+}
+
+impl History {
+    pub(crate) fn append(&mut self, record: AuditRecord) {
+        let mut feed = Feed::new("audit");
+        record.feed(&mut feed);
+        self.chain = feed.u128(self.chain).finish();
+        self.tail_bytes += record.bytes();
+        self.tail.push(record);
+        if self.tail.len() >= HISTORY_RECORDS_PER_FILE || self.tail_bytes >= HISTORY_BYTES_PER_FILE {
+            self.seal();
+        }
+    }
+
+    fn seal(&mut self) {
+        let records = std::mem::take(&mut self.tail);
+        self.tail_bytes = 0;
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
+        let sealed = SealedHistory {
+            number: self.sealed.len() as u64 + 1,
+            first: first.serial,
+            last: last.serial,
+            records: records.len() as u64,
+            chain: self.chain,
+        };
+        self.sealed.push(sealed);
+        self.unwritten.push((sealed, records));
+    }
+
+    pub(crate) fn feed(&self, feed: &mut Feed) {
+        feed.u128(self.chain).u64(self.sealed.len() as u64).u64(self.tail.len() as u64);
+        for sealed in &self.sealed {
+            feed.u64(sealed.number).u64(sealed.first.0).u64(sealed.last.0);
+            feed.u64(sealed.records).u128(sealed.chain);
+        }
+        for record in &self.tail {
+            record.feed(feed);
+        }
+    }
+}
+
+impl AuditRecord {
+    pub(crate) fn bytes(&self) -> usize {
+        let Audit { actor, action, subject, reason, .. } = &self.audit;
+        32 + actor.len() + action.len() + subject.len() + reason.len()
+    }
+
+    fn feed(&self, feed: &mut Feed) {
+        let Audit { wall_ms, actor, action, subject, reason } = &self.audit;
+        feed.u64(self.serial.0).u64(self.term).u64(self.time.as_ns()).i64(*wall_ms);
+        for text in [actor, action, subject, reason] {
+            feed.bytes(text.as_bytes());
+        }
+    }
+}

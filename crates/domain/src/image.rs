@@ -1,0 +1,38 @@
+//! The state laid out flat, for snapshots and restarts: what `State` holds, without what can be computed from it.
+
+use crate::checkpoint::Checkpoint;
+use crate::history::AuditRecord;
+use crate::once::Remembered;
+use crate::{Digest, Entry, Epoch, Key, LogTime, Members, RequestId, SealedHistory, Serial, Tenure};
+
+/// Everything in a `State`. [`State::image`](crate::State::image) and
+/// [`State::from_image`](crate::State::from_image) are inverse, and keep the digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    pub epoch: Epoch,
+    pub serial: Serial,
+    pub now: LogTime,
+    pub keys: Vec<(Key, Entry)>,
+    pub outcomes: Vec<(RequestId, Remembered)>,
+    pub members: Members,
+    pub tenures: Vec<Tenure>,
+    pub checkpoint: Checkpoint,
+    pub sealed: Vec<SealedHistory>,
+    pub tail: Vec<AuditRecord>,
+    pub chain: u128,
+}
+
+/// An image whose parts do not fit each other, or whose digest is not the one recorded with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongDigest {
+    pub recorded: Digest,
+    pub computed: Digest,
+}
+
+impl std::fmt::Display for WrongDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the state has digest {} but {} was recorded with it", self.computed, self.recorded)
+    }
+}
+
+impl std::error::Error for WrongDigest {}

@@ -1,0 +1,396 @@
+//! Keys and leases. A lease is a string key with an owner value and an end; the Redis shim and the gRPC lease
+//! service are two views of the same keys.
+//!
+//! Invariants:
+//! * `due` holds exactly the keys that have an end, each at its end.
+//! * A key that was due at `now` is gone: a read never meets a key that should have ended.
+//! * The token of a key changes when the key appears or its value changes, and only then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::digest::{Feed, Sum};
+use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
+use crate::{Answer, Epoch, ExpireCondition, Expiry, LogTime, Refusal, Serial, SetCondition, Token};
+
+/// A key in one of the databases.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub database: u8,
+    pub name: Arc<[u8]>,
+}
+
+impl Key {
+    pub fn new(database: u8, name: impl Into<Arc<[u8]>>) -> Self {
+        Self { database, name: name.into() }
+    }
+
+    pub(crate) fn fits(&self) -> bool {
+        self.database < DATABASES && self.name.len() <= KEY_BYTES_MAX
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.database, self.name.escape_ascii())
+    }
+}
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub value: Arc<[u8]>,
+    /// Of the command that made the key present or changed its value.
+    pub token: Token,
+    /// Of the command that last changed value or end.
+    pub revision: Serial,
+    /// When it ends by itself; `None`: never.
+    pub end: Option<LogTime>,
+    /// The length it was last given, in milliseconds.
+    pub ttl_ms: Option<u64>,
+}
+
+/// A lease as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: Arc<[u8]>,
+    pub token: Token,
+    /// `None`: it has no end.
+    pub ttl_ms: Option<u64>,
+    pub remaining_ms: Option<u64>,
+}
+
+impl Entry {
+    /// This key as a lease, at the log time `now`; what lives has at least 1 ms left.
+    pub fn lease(&self, now: LogTime) -> Lease {
+        let remaining_ms = self.end.map(|end| end.remaining_ms(now).max(1));
+        Lease { holder: self.value.clone(), token: self.token, ttl_ms: self.ttl_ms, remaining_ms }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keyspace {
+    entries: BTreeMap<Key, Entry>,
+    due: BTreeSet<(LogTime, Key)>,
+    sum: Sum,
+}
+
+/// The moment and the name of the change that a command makes.
+#[derive(Clone, Copy)]
+pub(crate) struct Change {
+    pub(crate) now: LogTime,
+    pub(crate) epoch: Epoch,
+    pub(crate) serial: Serial,
+}
+
+// Reads, and the one pair of functions that keeps the three fields together.
+impl Keyspace {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn next_end(&self) -> Option<LogTime> {
+        self.due.first().map(|(end, _)| *end)
+    }
+
+    pub(crate) fn ending(&self) -> usize {
+        self.due.len()
+    }
+
+    pub(crate) fn sum(&self) -> Sum {
+        self.sum
+    }
+
+    /// Removes and returns the next key that is due at `now`, in the order of (end, database, name).
+    pub(crate) fn end_next(&mut self, now: LogTime) -> Option<Key> {
+        let (end, key) = self.due.first()?;
+        if *end > now {
+            return None;
+        }
+        let key = key.clone();
+        self.remove(&key);
+        Some(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
+        self.remove(&key);
+        self.sum.add(row(&key, &entry));
+        if let Some(end) = entry.end {
+            self.due.insert((end, key.clone()));
+        }
+        self.entries.insert(key, entry);
+    }
+
+    pub(crate) fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        self.sum.remove(row(key, &entry));
+        if let Some(end) = entry.end {
+            let was_due = self.due.remove(&(end, key.clone()));
+            assert!(was_due, "{key:?} ends at {end} but is not due");
+        }
+        Some(entry)
+    }
+
+    pub(crate) fn flush(&mut self, database: Option<u8>) -> u64 {
+        let gone: Vec<Key> = self
+            .entries
+            .keys()
+            .filter(|key| database.is_none_or(|database| key.database == database))
+            .cloned()
+            .collect();
+        for key in &gone {
+            self.remove(key);
+        }
+        gone.len() as u64
+    }
+}
+
+// What the commands do.
+impl Keyspace {
+    pub(crate) fn set(
+        &mut self,
+        change: Change,
+        key: Key,
+        value: Arc<[u8]>,
+        condition: SetCondition,
+        expiry: Expiry,
+        previous: bool,
+    ) -> Result<Answer, Refusal> {
+        let present = self.entries.get(&key);
+        let before = previous.then(|| present.map(|entry| entry.value.clone()));
+        let holds = match (&condition, present) {
+            (SetCondition::Always, _) => true,
+            (SetCondition::IfAbsent, present) => present.is_none(),
+            (SetCondition::IfPresent, present) => present.is_some(),
+            (SetCondition::IfEqual(value), present) => present.is_some_and(|entry| entry.value == *value),
+            (SetCondition::IfNotEqual(value), present) => present.is_none_or(|entry| entry.value != *value),
+        };
+        if holds {
+            self.write(change, key, value, expiry)?;
+        }
+        Ok(Answer::Set { written: holds, previous: before })
+    }
+
+    pub(crate) fn set_many(
+        &mut self,
+        change: Change,
+        pairs: Vec<(Key, Arc<[u8]>)>,
+        if_none_exist: bool,
+    ) -> Result<Answer, Refusal> {
+        if if_none_exist && pairs.iter().any(|(key, _)| self.entries.contains_key(key)) {
+            return Ok(Answer::Changed(false));
+        }
+        if !pairs.iter().all(|(key, value)| key.fits() && value.len() <= VALUE_BYTES_MAX) {
+            return Err(Refusal::TooLarge);
+        }
+        if self.len() + pairs.iter().filter(|(key, _)| !self.entries.contains_key(key)).count() > KEYS_MAX {
+            return Err(Refusal::Full);
+        }
+        for (key, value) in pairs {
+            self.write(change, key, value, Expiry::Never)?;
+        }
+        Ok(Answer::Changed(true))
+    }
+
+    pub(crate) fn remove_many(&mut self, keys: &[Key], holder: Option<&[u8]>) -> Answer {
+        let held = |entry: &Entry| holder.is_none_or(|holder| *entry.value == *holder);
+        let mut count = 0;
+        for key in keys {
+            if self.entries.get(key).is_some_and(held) {
+                self.remove(key);
+                count += 1;
+            }
+        }
+        Answer::Count(count)
+    }
+
+    pub(crate) fn expire(
+        &mut self,
+        change: Change,
+        key: Key,
+        expiry: Expiry,
+        condition: ExpireCondition,
+        holder: Option<&[u8]>,
+    ) -> Result<Answer, Refusal> {
+        let Some(entry) = self.entries.get(&key) else { return Ok(Answer::Changed(false)) };
+        if holder.is_some_and(|holder| *entry.value != *holder) {
+            return Ok(Answer::Changed(false));
+        }
+        let before = entry.end;
+        let (after, ttl_ms) = end_of(expiry, change.now, entry)?;
+        // No end counts as infinitely late.
+        let order = after.unwrap_or(LogTime::MAX).cmp(&before.unwrap_or(LogTime::MAX));
+        let holds = match condition {
+            ExpireCondition::Always => true,
+            ExpireCondition::HasNoEnd => before.is_none(),
+            ExpireCondition::HasEnd => before.is_some(),
+            ExpireCondition::Later => order.is_gt(),
+            ExpireCondition::Earlier => order.is_lt(),
+            ExpireCondition::HasEndAndLater => before.is_some() && order.is_gt(),
+            ExpireCondition::HasEndAndEarlier => before.is_some() && order.is_lt(),
+        };
+        // `PERSIST` on a key that has no end changes nothing and says so.
+        let changes = holds && !(before.is_none() && after.is_none());
+        if changes {
+            let entry = Entry { end: after, ttl_ms, revision: change.serial, ..entry.clone() };
+            self.put(change.now, key, entry);
+        }
+        Ok(Answer::Changed(changes))
+    }
+
+    pub(crate) fn touch(&mut self, change: Change, key: Key, expiry: Expiry) -> Result<Answer, Refusal> {
+        let value = self.entries.get(&key).map(|entry| entry.value.clone());
+        self.expire(change, key, expiry, ExpireCondition::Always, None)?;
+        Ok(Answer::Value(value))
+    }
+
+    pub(crate) fn increment(&mut self, change: Change, key: Key, by: i64) -> Result<Answer, Refusal> {
+        let present = match self.entries.get(&key) {
+            Some(entry) => decimal(&entry.value).ok_or(Refusal::NotAnInteger)?,
+            None => 0,
+        };
+        let sum = present.checked_add(by).ok_or(Refusal::Overflow)?;
+        self.write(change, key, sum.to_string().into_bytes().into(), Expiry::Keep)?;
+        Ok(Answer::Integer(sum))
+    }
+
+    pub(crate) fn acquire(
+        &mut self,
+        change: Change,
+        key: Key,
+        holder: Arc<[u8]>,
+        ttl_ms: u64,
+        take_over: bool,
+    ) -> Result<Answer, Refusal> {
+        // All that can be refused is refused before the old lease is removed.
+        let ttl_ms = i64::try_from(ttl_ms).map_err(|_| Refusal::InvalidTtl)?;
+        if !(1..=TTL_MS_MAX).contains(&ttl_ms) {
+            return Err(Refusal::InvalidTtl);
+        }
+        if let Some(entry) = self.entries.get(&key) {
+            if !(take_over && entry.value == holder) {
+                return Ok(Answer::Lease { granted: false, lease: Some(entry.lease(change.now)) });
+            }
+            // The same holder again: without the old entry, the write below grants a new token.
+            let fenced = self.remove(&key).expect("it was just read");
+            assert!(fenced.token < Token::new(change.epoch, change.serial), "a token went back on {key:?}");
+        }
+        self.write(change, key.clone(), holder, Expiry::InMs(ttl_ms))?;
+        Ok(Answer::Lease { granted: true, lease: self.lease(&key, change.now) })
+    }
+
+    pub(crate) fn renew(
+        &mut self,
+        change: Change,
+        key: Key,
+        holder: &[u8],
+        token: Option<Token>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Answer, Refusal> {
+        let Some(entry) = self.held(&key, holder, token) else {
+            return Ok(Answer::Lease { granted: false, lease: self.lease(&key, change.now) });
+        };
+        let expiry = match ttl_ms.or(entry.ttl_ms) {
+            Some(0) => return Err(Refusal::InvalidTtl),
+            Some(ttl_ms) => Expiry::InMs(i64::try_from(ttl_ms).map_err(|_| Refusal::InvalidTtl)?),
+            None => Expiry::Keep,
+        };
+        let (end, ttl_ms) = end_of(expiry, change.now, entry)?;
+        let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
+        let lease = entry.lease(change.now);
+        self.put(change.now, key, entry);
+        Ok(Answer::Lease { granted: true, lease: Some(lease) })
+    }
+
+    pub(crate) fn release(&mut self, now: LogTime, key: &Key, holder: &[u8], token: Option<Token>) -> Answer {
+        let granted = self.held(key, holder, token).is_some();
+        if granted {
+            self.remove(key);
+        }
+        Answer::Lease { granted, lease: self.lease(key, now) }
+    }
+
+    pub(crate) fn lease(&self, key: &Key, now: LogTime) -> Option<Lease> {
+        self.entries.get(key).map(|entry| entry.lease(now))
+    }
+
+    fn held(&self, key: &Key, holder: &[u8], token: Option<Token>) -> Option<&Entry> {
+        let entry = self.entries.get(key)?;
+        (*entry.value == *holder && token.is_none_or(|token| token == entry.token)).then_some(entry)
+    }
+
+    fn write(&mut self, change: Change, key: Key, value: Arc<[u8]>, expiry: Expiry) -> Result<(), Refusal> {
+        if !key.fits() || value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        let Change { now, epoch, serial } = change;
+        let entry = match self.entries.get(&key) {
+            Some(entry) => {
+                let token = if entry.value == value { entry.token } else { Token::new(epoch, serial) };
+                let (end, ttl_ms) = end_of(expiry, now, entry)?;
+                Entry { value, token, revision: serial, end, ttl_ms }
+            }
+            None if self.len() >= KEYS_MAX => return Err(Refusal::Full),
+            None => {
+                let token = Token::new(epoch, serial);
+                let fresh = Entry { value, token, revision: serial, end: None, ttl_ms: None };
+                let (end, ttl_ms) = end_of(expiry, now, &fresh)?;
+                Entry { end, ttl_ms, ..fresh }
+            }
+        };
+        self.put(now, key, entry);
+        Ok(())
+    }
+
+    /// A key whose end is not after `now` is gone at once, as in Redis.
+    fn put(&mut self, now: LogTime, key: Key, entry: Entry) {
+        match entry.end {
+            Some(end) if end <= now => drop(self.remove(&key)),
+            _ => self.insert(key, entry),
+        }
+    }
+}
+
+/// The end and the length that `expiry` gives to `entry`.
+fn end_of(expiry: Expiry, now: LogTime, entry: &Entry) -> Result<(Option<LogTime>, Option<u64>), Refusal> {
+    let ms = match expiry {
+        Expiry::Keep => return Ok((entry.end, entry.ttl_ms)),
+        Expiry::Never => return Ok((None, None)),
+        Expiry::AtWallMs(_) => return Err(Refusal::WallClock),
+        Expiry::InMs(ms) => ms,
+        Expiry::LaterByMs(ms) => {
+            let left = entry.end.map_or(0, |end| end.remaining_ms(now));
+            ms.checked_add_unsigned(left).ok_or(Refusal::InvalidTtl)?
+        }
+    };
+    if ms > TTL_MS_MAX {
+        return Err(Refusal::InvalidTtl);
+    }
+    match u64::try_from(ms) {
+        Ok(ms) => Ok((Some(now.plus_ms(ms)), Some(ms))),
+        Err(_) => Ok((Some(now), None)),
+    }
+}
+
+/// A decimal integer exactly as Redis accepts it: no sign but `-`, no leading zero, no space.
+fn decimal(value: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == value).then_some(number)
+}
+
+fn row(key: &Key, entry: &Entry) -> u128 {
+    let mut feed = Feed::new("key");
+    feed.u64(key.database.into()).bytes(&key.name).bytes(&entry.value);
+    feed.u64(entry.token.as_u64()).u64(entry.revision.0);
+    feed.option(entry.end.map(LogTime::as_ns)).option(entry.ttl_ms);
+    feed.finish()
+}

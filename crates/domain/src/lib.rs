@@ -1,0 +1,38 @@
+//! What leases, keys, tenure and audit *mean*.
+//!
+//! [`State::apply`] is the one place where state changes. It is pure, synchronous and total: every node replays
+//! the same log through it and must arrive at the same bytes, so it reads no clock, draws no random number,
+//! iterates no hash map, uses no float and never panics on input. A refusal is an [`Outcome`] like any other.
+//!
+//! Read in this order: [`time`] (the clock of the log), [`token`] (serials, epochs, fencing tokens),
+//! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
+//! parts: [`keyspace`] (keys and leases), [`once`] (a command sent twice runs once), [`membership`],
+//! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`].
+
+pub mod checkpoint;
+pub mod command;
+pub mod digest;
+pub mod history;
+pub mod image;
+pub mod keyspace;
+pub mod limits;
+pub mod membership;
+pub mod once;
+pub mod outcome;
+pub mod state;
+pub mod tenures;
+pub mod time;
+pub mod token;
+
+pub use checkpoint::{Checkpoint, Integrity};
+pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, SetCondition};
+pub use digest::Digest;
+pub use history::{AuditRecord, SealedHistory};
+pub use image::Image;
+pub use keyspace::{Entry, Key, Lease};
+pub use membership::Members;
+pub use outcome::{Answer, Made, Outcome, Refusal};
+pub use state::State;
+pub use tenures::{Cause, Tenure};
+pub use time::{LogTime, Position, Stamp};
+pub use token::{Epoch, NodeId, Serial, Token};

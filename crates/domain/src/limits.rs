@@ -1,0 +1,43 @@
+//! Every limit of the format, in one place. They are constants because `apply` must refuse the same command on
+//! every node: a limit from a node's own file would make the nodes differ.
+
+/// Databases that Redis clients may select. Redis's own default; sixteen is what clients assume.
+pub const DATABASES: u8 = 16;
+
+/// Longest key, in bytes. Lock names are short; Redis's 512 MiB would let one key fill a snapshot block.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// Longest value, in bytes. An owner value is a name or a UUID; 64 KiB leaves room for a small document.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most keys in all databases together. A lease server's working set, held in memory on each node.
+pub const KEYS_MAX: usize = 100_000;
+
+/// Most keys that one command may name (`DEL`, `MSET`), so that one command cannot stall `apply`.
+pub const KEYS_PER_COMMAND_MAX: usize = 1024;
+
+/// Longest time to live: about 34 years, far from the end of `LogTime` (584 years).
+pub const TTL_MS_MAX: i64 = 1 << 40;
+
+/// How long an outcome named by a client is kept after it was made. A client may repeat an id for 30 s after its
+/// first sending, and a repetition may wait 10 s to be applied.
+pub const CLIENT_OUTCOME_MS: u64 = 40_000;
+
+/// How long a command may wait between entering a node and being applied.
+pub const VALID_MS: u64 = 10_000;
+
+/// Most outcomes remembered at a time. Beyond this, new commands are refused as overload before they are
+/// proposed: forgetting one early could run a command twice.
+pub const OUTCOMES_MAX: usize = 1 << 20;
+
+/// Longest holder name, reason or other text in a command, in bytes.
+pub const TEXT_BYTES_MAX: usize = 4096;
+
+/// Changes of leadership that `tenure history` can show.
+pub const TENURES_MAX: usize = 1000;
+
+/// A history file is sealed after this many records …
+pub const HISTORY_RECORDS_PER_FILE: usize = 4096;
+
+/// … or this many bytes of text in them, whichever comes first.
+pub const HISTORY_BYTES_PER_FILE: usize = 1024 * 1024;

@@ -1,0 +1,123 @@
+//! A command sent twice runs once.
+//!
+//! Invariants:
+//! * A name in the table ran, and its row holds what it did.
+//! * A row stays until no copy of its command can still be applied: a node's own until its `valid_until`, a
+//!   client's for [`CLIENT_OUTCOME_MS`] after it ran (the client repeats for 30 s, a copy lives 10 s).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::digest::{Feed, Sum};
+use crate::limits::{CLIENT_OUTCOME_MS, OUTCOMES_MAX};
+use crate::{Answer, LogTime, Made, Once, RequestId};
+
+/// What a command did, until when it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub made: Made,
+    pub answer: Answer,
+    pub until: LogTime,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcomes {
+    by_id: BTreeMap<RequestId, Remembered>,
+    by_end: BTreeSet<(LogTime, RequestId)>,
+    sum: Sum,
+}
+
+impl Outcomes {
+    pub(crate) fn get(&self, id: RequestId) -> Option<&Remembered> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.by_id.len() >= OUTCOMES_MAX
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RequestId, &Remembered)> {
+        self.by_id.iter()
+    }
+
+    pub(crate) fn remember(&mut self, once: Once, now: LogTime, made: Made, answer: Answer) {
+        let until = match once.id {
+            // Nodes give a command far less than that to live; whatever they give, its copies die first.
+            RequestId::Client(_) => now.plus_ms(CLIENT_OUTCOME_MS).max(once.valid_until),
+            RequestId::Node { .. } => once.valid_until,
+        };
+        self.insert(once.id, Remembered { made, answer, until });
+    }
+
+    pub(crate) fn insert(&mut self, id: RequestId, remembered: Remembered) {
+        self.sum.add(row(id, &remembered));
+        self.by_end.insert((remembered.until, id));
+        let before = self.by_id.insert(id, remembered);
+        assert!(before.is_none(), "a command ran twice under the id {id:?}");
+    }
+
+    /// Forgets what no copy can ask for any more.
+    pub(crate) fn forget_until(&mut self, now: LogTime) {
+        while let Some(&(until, id)) = self.by_end.first()
+            && until <= now
+        {
+            self.by_end.pop_first();
+            let remembered = self.by_id.remove(&id).expect("both maps hold the same ids");
+            self.sum.remove(row(id, &remembered));
+        }
+    }
+
+    pub(crate) fn sum(&self) -> Sum {
+        self.sum
+    }
+}
+
+fn row(id: RequestId, remembered: &Remembered) -> u128 {
+    let mut feed = Feed::new("outcome");
+    match id {
+        RequestId::Client(id) => feed.u64(0).u128(u128::from_be_bytes(id)),
+        RequestId::Node { incarnation, sequence } => feed.u64(1).u64(incarnation).u64(sequence),
+    };
+    let Remembered { made, answer, until } = remembered;
+    feed.u64(made.serial.0).u64(made.index).u64(made.term).u64(until.as_ns());
+    answer.feed(&mut feed);
+    feed.finish()
+}
+
+impl Answer {
+    fn feed(&self, feed: &mut Feed) {
+        match self {
+            Self::Done => feed.u64(0),
+            Self::Refused(refusal) => feed.u64(1).u64(*refusal as u64),
+            Self::Set { written, previous } => {
+                feed.u64(2).u64(u64::from(*written));
+                match previous {
+                    None => feed.u64(0),
+                    Some(None) => feed.u64(1),
+                    Some(Some(value)) => feed.u64(2).bytes(value),
+                }
+            }
+            Self::Count(count) => feed.u64(3).u64(*count),
+            Self::Changed(changed) => feed.u64(4).u64(u64::from(*changed)),
+            Self::Value(None) => feed.u64(5),
+            Self::Value(Some(value)) => feed.u64(6).bytes(value),
+            Self::Integer(integer) => feed.u64(7).i64(*integer),
+            Self::Lease { granted, lease } => {
+                feed.u64(8).u64(u64::from(*granted));
+                match lease {
+                    None => feed.u64(0),
+                    Some(lease) => feed
+                        .u64(1)
+                        .bytes(&lease.holder)
+                        .u64(lease.token.as_u64())
+                        .option(lease.ttl_ms)
+                        .option(lease.remaining_ms),
+                }
+            }
+            Self::Node(node) => feed.u64(9).u64(node.0),
+        };
+    }
+}

@@ -1,0 +1,73 @@
+//! What [`State::apply`](crate::State::apply) answers.
+
+use std::sync::Arc;
+
+use crate::{Lease, NodeId, Serial};
+
+/// The answer to a command, and where it was first made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the command first ran. Only an outcome made in the sender's present term may start an act.
+    pub made: Made,
+    /// The command had run before, under the same id: this is what it did then.
+    pub repeated: bool,
+    pub answer: Answer,
+}
+
+/// The position at which a command ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub serial: Serial,
+    pub index: u64,
+    pub term: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It was done and there is nothing to tell.
+    Done,
+    /// It was not done, and nothing changed.
+    Refused(Refusal),
+    /// Whether a conditional write took place; `previous` when it was asked for.
+    Set {
+        written: bool,
+        previous: Option<Option<Arc<[u8]>>>,
+    },
+    /// How many keys were concerned.
+    Count(u64),
+    /// Whether the condition held.
+    Changed(bool),
+    /// A value, or none because the key is absent.
+    Value(Option<Arc<[u8]>>),
+    Integer(i64),
+    /// Whether a lease was acquired, renewed or released, and who holds it now (`None`: it is free).
+    Lease {
+        granted: bool,
+        lease: Option<Lease>,
+    },
+    /// The id that was reserved.
+    Node(NodeId),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its entry was stamped by a leader of another term.
+    StaleStamp,
+    /// Applied after its `valid_until`. If it was sent more than once, an earlier sending may have run.
+    Late,
+    /// More outcomes are remembered than [`limits::OUTCOMES_MAX`](crate::limits::OUTCOMES_MAX).
+    Overload,
+    /// More keys than [`limits::KEYS_MAX`](crate::limits::KEYS_MAX).
+    Full,
+    /// The value is not a decimal integer of 64 bits.
+    NotAnInteger,
+    /// The result would not fit 64 bits.
+    Overflow,
+    /// A key, value, text or list is longer than its limit, or a database does not exist.
+    TooLarge,
+    /// The length of a lease or of an expiry is out of range.
+    InvalidTtl,
+    /// A wall-clock end that no leader turned into a length.
+    WallClock,
+}

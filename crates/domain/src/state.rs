@@ -1,0 +1,341 @@
+//! The whole, and the one function that changes it.
+
+use crate::checkpoint::{Checkpoint, Integrity};
+use crate::command::Audit;
+use crate::digest::Feed;
+use crate::history::{AuditRecord, History};
+use crate::image::{Image, WrongDigest};
+use crate::keyspace::{Change, Entry, Key, Keyspace, Lease};
+use crate::limits::{DATABASES, KEYS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
+use crate::once::{Outcomes, Remembered};
+use crate::tenures::Tenures;
+use crate::{
+    Action, Answer, Command, Digest, Epoch, LogTime, Made, Members, NodeId, Outcome, Position, Refusal,
+    SealedHistory, Serial, Tenure,
+};
+
+/// Everything that the log has decided.
+///
+/// Invariants:
+/// * `serial` grows by one with every command applied and every key that ends by itself.
+/// * `now` never runs backwards, and moves only by a stamp of its own entry's term.
+/// * No key is present whose end is at or before `now`.
+/// * Two states that applied the same log are equal, and so are their digests.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    epoch: Epoch,
+    serial: Serial,
+    now: LogTime,
+    keys: Keyspace,
+    outcomes: Outcomes,
+    members: Members,
+    tenures: Tenures,
+    checkpoint: Checkpoint,
+    history: History,
+}
+
+impl State {
+    /// Applies one command at its place in the log. Total: whatever the command, there is an outcome, and a
+    /// refused command changes nothing but time and the serial.
+    pub fn apply(&mut self, at: Position, command: Command) -> Outcome {
+        let stale = at.stamp.is_some_and(|stamp| stamp.term != at.term);
+        if let Some(stamp) = at.stamp
+            && !stale
+        {
+            self.advance(stamp.time);
+        }
+        self.serial = self.serial.next();
+        let made = Made { serial: self.serial, index: at.index, term: at.term };
+        let first = |answer| Outcome { made, repeated: false, answer };
+        if stale {
+            return first(Answer::Refused(Refusal::StaleStamp));
+        }
+        let Command { once, action } = command;
+        let Some(once) = once else {
+            return first(self.run(at, action));
+        };
+        if let Some(remembered) = self.outcomes.get(once.id) {
+            return self.repeat(remembered, &action);
+        }
+        if once.valid_until <= self.now {
+            return first(Answer::Refused(Refusal::Late));
+        }
+        if self.outcomes.is_full() {
+            return first(Answer::Refused(Refusal::Overload));
+        }
+        let answer = self.run(at, action);
+        self.outcomes.remember(once, self.now, made, answer.clone());
+        first(answer)
+    }
+
+    /// Moves the clock and ends everything that is due, in the order of (end, database, name).
+    fn advance(&mut self, time: LogTime) {
+        self.now = self.now.max(time);
+        while self.keys.end_next(self.now).is_some() {
+            self.serial = self.serial.next();
+        }
+        self.outcomes.forget_until(self.now);
+    }
+
+    fn run(&mut self, at: Position, action: Action) -> Answer {
+        self.try_run(at, action).unwrap_or_else(Answer::Refused)
+    }
+
+    fn try_run(&mut self, at: Position, action: Action) -> Result<Answer, Refusal> {
+        let change = Change { now: self.now, epoch: self.epoch, serial: self.serial };
+        Ok(match action {
+            Action::Tick => Answer::Done,
+
+            Action::Set { key, value, condition, expiry, previous } => {
+                self.keys.set(change, key, value, condition, expiry, previous)?
+            }
+            Action::SetMany { pairs, if_none_exist } => {
+                few(pairs.len())?;
+                self.keys.set_many(change, pairs, if_none_exist)?
+            }
+            Action::Remove { keys, holder } => {
+                few(keys.len())?;
+                self.keys.remove_many(&keys, holder.as_deref())
+            }
+            Action::Take { key } => Answer::Value(self.keys.remove(&key).map(|entry| entry.value)),
+            Action::Expire { key, expiry, condition, holder } => {
+                self.keys.expire(change, key, expiry, condition, holder.as_deref())?
+            }
+            Action::Touch { key, expiry } => self.keys.touch(change, key, expiry)?,
+            Action::Increment { key, by } => self.keys.increment(change, key, by)?,
+            Action::Flush { database, audit } => {
+                if database.is_some_and(|database| database >= DATABASES) {
+                    return Err(Refusal::TooLarge);
+                }
+                self.audit(at, *audit)?;
+                Answer::Count(self.keys.flush(database))
+            }
+
+            Action::Acquire { key, holder, ttl_ms, take_over } => {
+                self.keys.acquire(change, key, holder, ttl_ms, take_over)?
+            }
+            Action::Renew { key, holder, token, ttl_ms } => {
+                self.keys.renew(change, key, &holder, token, ttl_ms)?
+            }
+            Action::Release { key, holder, token } => self.keys.release(change.now, &key, &holder, token),
+
+            Action::Members { voters, learners } => {
+                self.members.set(voters, learners);
+                Answer::Done
+            }
+            Action::ReserveNode { audit } => {
+                let node = NodeId(self.serial.0);
+                // Founders are numbered from 1, and a founder's number can only meet a serial in a group larger
+                // than its log; then the caller asks again, under another id, and gets the next serial.
+                if self.members.known.contains(&node) {
+                    return Err(Refusal::Overload);
+                }
+                self.audit(at, *audit)?;
+                self.members.known.insert(node);
+                Answer::Node(node)
+            }
+            Action::RecordTenure(tenure) => Answer::Changed(self.tenures.record(*tenure)),
+            Action::Checkpoint => {
+                self.checkpoint = Checkpoint { index: at.index, ..Checkpoint::default() };
+                Answer::Done
+            }
+            Action::ReportDigest { node, checkpoint, digest } => {
+                Answer::Changed(self.checkpoint.report(node, checkpoint, digest, &self.members))
+            }
+            Action::Audit(audit) => {
+                self.audit(at, *audit)?;
+                Answer::Done
+            }
+        })
+    }
+
+    fn audit(&mut self, at: Position, audit: Audit) -> Result<(), Refusal> {
+        if [&audit.actor, &audit.action, &audit.subject, &audit.reason]
+            .iter()
+            .any(|t| t.len() > TEXT_BYTES_MAX)
+        {
+            return Err(Refusal::TooLarge);
+        }
+        self.history.append(AuditRecord { serial: self.serial, term: at.term, time: self.now, audit });
+        Ok(())
+    }
+
+    /// What a command did when it ran before. Of a lease it tells how things stand now: a grant that has been
+    /// lost since must not look like one.
+    fn repeat(&self, remembered: &Remembered, action: &Action) -> Outcome {
+        let Remembered { made, answer, .. } = remembered;
+        let answer = match (answer, action) {
+            (
+                Answer::Lease { granted, lease: then },
+                Action::Acquire { key, .. } | Action::Renew { key, .. },
+            ) => {
+                let lease = self.keys.lease(key, self.now);
+                let kept = match (then, &lease) {
+                    (Some(then), Some(now)) => now.token == then.token && now.holder == then.holder,
+                    _ => false,
+                };
+                Answer::Lease { granted: *granted && kept, lease }
+            }
+            (Answer::Lease { granted, .. }, Action::Release { key, .. }) => {
+                Answer::Lease { granted: *granted, lease: self.keys.lease(key, self.now) }
+            }
+            (answer, _) => answer.clone(),
+        };
+        Outcome { made: *made, repeated: true, answer }
+    }
+}
+
+fn few(keys: usize) -> Result<(), Refusal> {
+    if keys <= KEYS_PER_COMMAND_MAX { Ok(()) } else { Err(Refusal::TooLarge) }
+}
+
+impl Serial {
+    fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+// Reads.
+impl State {
+    pub fn get(&self, key: &Key) -> Option<&Entry> {
+        self.keys.get(key)
+    }
+
+    /// The lease of that name at the log time `clock`, which a leader's live clock may have moved past
+    /// [`State::now`]: the number shrinks, but the lease is there until the log ends it.
+    pub fn lease(&self, key: &Key, clock: LogTime) -> Option<Lease> {
+        self.keys.lease(key, clock)
+    }
+
+    /// Every key, in the order of (database, name).
+    pub fn keys(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.keys.iter()
+    }
+
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Keys that end by themselves.
+    pub fn ending_count(&self) -> usize {
+        self.keys.ending()
+    }
+
+    /// When the next key ends by itself.
+    pub fn next_end(&self) -> Option<LogTime> {
+        self.keys.next_end()
+    }
+
+    pub fn outcome_count(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    pub fn now(&self) -> LogTime {
+        self.now
+    }
+
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    pub fn tenures(&self) -> impl DoubleEndedIterator<Item = &Tenure> {
+        self.tenures.iter()
+    }
+
+    /// The last record of tenure. Its node is active only while its term is the cluster's.
+    pub fn tenure(&self) -> Option<&Tenure> {
+        self.tenures.last()
+    }
+
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    pub fn integrity(&self, node: NodeId) -> Integrity {
+        self.checkpoint.integrity(node, &self.members)
+    }
+
+    pub fn sealed_history(&self) -> &[SealedHistory] {
+        &self.history.sealed
+    }
+
+    /// The audit records that are not yet in a sealed file.
+    pub fn history_tail(&self) -> &[AuditRecord] {
+        &self.history.tail
+    }
+
+    /// The history files sealed since the last call, for the shell to write.
+    pub fn take_unwritten_history(&mut self) -> Vec<(SealedHistory, Vec<AuditRecord>)> {
+        std::mem::take(&mut self.history.unwritten)
+    }
+}
+
+// The whole.
+impl State {
+    /// Covers every field that has a meaning.
+    pub fn digest(&self) -> Digest {
+        let mut feed = Feed::new("state");
+        feed.u64(self.epoch.get().into()).u64(self.serial.0).u64(self.now.as_ns());
+        feed.u64(self.keys.len() as u64).u128(self.keys.sum().get());
+        feed.u64(self.outcomes.len() as u64).u128(self.outcomes.sum().get());
+        self.members.feed(&mut feed);
+        self.tenures.feed(&mut feed);
+        self.checkpoint.feed(&mut feed);
+        self.history.feed(&mut feed);
+        Digest(feed.finish())
+    }
+
+    pub fn image(&self) -> Image {
+        Image {
+            epoch: self.epoch,
+            serial: self.serial,
+            now: self.now,
+            keys: self.keys.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+            outcomes: self.outcomes.iter().map(|(id, row)| (*id, row.clone())).collect(),
+            members: self.members.clone(),
+            tenures: self.tenures.iter().cloned().collect(),
+            checkpoint: self.checkpoint.clone(),
+            sealed: self.history.sealed.clone(),
+            tail: self.history.tail.clone(),
+            chain: self.history.chain,
+        }
+    }
+
+    /// The state of an image, if it has the digest that was recorded with it.
+    pub fn from_image(image: Image, recorded: Digest) -> Result<Self, WrongDigest> {
+        let mut state = Self {
+            epoch: image.epoch,
+            serial: image.serial,
+            now: image.now,
+            members: image.members,
+            tenures: image.tenures.into_iter().collect(),
+            checkpoint: image.checkpoint,
+            history: History {
+                tail_bytes: image.tail.iter().map(AuditRecord::bytes).sum(),
+                sealed: image.sealed,
+                tail: image.tail,
+                chain: image.chain,
+                unwritten: Vec::new(),
+            },
+            ..Self::default()
+        };
+        for (key, entry) in image.keys {
+            state.keys.insert(key, entry);
+        }
+        for (id, remembered) in image.outcomes {
+            state.outcomes.insert(id, remembered);
+        }
+        match state.digest() {
+            computed if computed == recorded => Ok(state),
+            computed => Err(WrongDigest { recorded, computed }),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What is wrong with a command changes nothing: every kind of action with everything that may be wrong with it.
+
+use std::sync::Arc;
+
+use domain::command::Audit;
+use domain::limits::{OUTCOMES_MAX, TTL_MS_MAX};
+use domain::{
+    Action, Answer, Command, ExpireCondition, Expiry, Image, Key, LogTime, NodeId, Once, Outcome, Position,
+    Refusal, RequestId, Serial, SetCondition, Stamp, State,
+};
+
+use crate::log::tenure;
+
+/// Every kind of action, each of which changes something in [`table_state`].
+fn actions() -> Vec<(&'static str, Action)> {
+    let (k, n) = (Key::new(0, *b"k"), Key::new(0, *b"n"));
+    let me: Arc<[u8]> = (*b"me").into();
+    let note = || {
+        Box::new(Audit {
+            wall_ms: 0,
+            actor: "ops".to_owned(),
+            action: "note".to_owned(),
+            subject: String::new(),
+            reason: String::new(),
+        })
+    };
+    let (key, holder, expiry) = (k.clone(), me.clone(), Expiry::InMs(5));
+    let condition = ExpireCondition::Always;
+    vec![
+        ("tick", Action::Tick),
+        (
+            "set",
+            Action::Set {
+                key: key.clone(),
+                value: (*b"v").into(),
+                condition: SetCondition::Always,
+                expiry,
+                previous: false,
+            },
+        ),
+        (
+            "set many",
+            Action::SetMany {
+                pairs: vec![(n.clone(), (*b"v").into()), (k.clone(), (*b"v").into())],
+                if_none_exist: false,
+            },
+        ),
+        ("remove", Action::Remove { keys: vec![k.clone()], holder: Some(me.clone()) }),
+        ("take", Action::Take { key: k.clone() }),
+        ("expire", Action::Expire { key: k.clone(), expiry, condition, holder: Some(me.clone()) }),
+        ("touch", Action::Touch { key: k.clone(), expiry }),
+        ("increment", Action::Increment { key: n, by: 1 }),
+        ("flush", Action::Flush { database: Some(0), audit: note() }),
+        ("acquire", Action::Acquire { key: k.clone(), holder, ttl_ms: 5, take_over: true }),
+        ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
+        ("release", Action::Release { key: k, holder: me, token: None }),
+        ("members", Action::Members { voters: vec![NodeId(1)], learners: vec![] }),
+        ("reserve node", Action::ReserveNode { audit: note() }),
+        ("record tenure", Action::RecordTenure(Box::new(tenure(9, NodeId(1))))),
+        ("checkpoint", Action::Checkpoint),
+        ("report digest", Action::ReportDigest { node: NodeId(1), checkpoint: 0, digest: 1 }),
+        ("audit", Action::Audit(note())),
+    ]
+}
+
+/// What makes a command one to be refused: `None` where an action has nothing of the kind.
+type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
+
+const SPOILS: [Spoil; 13] = [
+    ("stale stamp", |at, _| {
+        at.stamp.as_mut()?.term = 1;
+        Some(())
+    }),
+    ("late", |at, command| {
+        let id = RequestId::Client([9; 16]);
+        command.once = Some(Once { id, valid_until: at.stamp?.time });
+        Some(())
+    }),
+    ("long key", |_, command| key_of(&mut command.action).map(|key| key.name = vec![0; 1025].into())),
+    ("database 16", |_, command| match &mut command.action {
+        Action::Flush { database, .. } => {
+            *database = Some(16);
+            Some(())
+        }
+        action => key_of(action).map(|key| key.database = 16),
+    }),
+    ("long value", |_, command| {
+        let long: Arc<[u8]> = vec![0; 65_537].into();
+        match &mut command.action {
+            Action::Set { value, .. } => *value = long,
+            Action::SetMany { pairs, .. } => pairs.last_mut()?.1 = long,
+            Action::Acquire { key, holder, .. } => {
+                key.name = (*b"free").into();
+                *holder = long;
+            }
+            Action::Renew { holder, .. } | Action::Release { holder, .. } => *holder = long,
+            Action::Remove { holder, .. } | Action::Expire { holder, .. } => *holder = Some(long),
+            _ => return None,
+        }
+        Some(())
+    }),
+    ("no length", |_, command| match &mut command.action {
+        Action::Acquire { ttl_ms, .. } | Action::Renew { ttl_ms: Some(ttl_ms), .. } => {
+            *ttl_ms = 0;
+            Some(())
+        }
+        _ => None,
+    }),
+    ("too long", |_, command| match &mut command.action {
+        Action::Acquire { ttl_ms, .. } | Action::Renew { ttl_ms: Some(ttl_ms), .. } => {
+            *ttl_ms = TTL_MS_MAX as u64 + 1;
+            Some(())
+        }
+        action => expiry_of(action).map(|expiry| *expiry = Expiry::InMs(TTL_MS_MAX + 1)),
+    }),
+    ("much too long", |_, command| match &mut command.action {
+        Action::Acquire { ttl_ms, .. } | Action::Renew { ttl_ms: Some(ttl_ms), .. } => {
+            *ttl_ms = u64::MAX;
+            Some(())
+        }
+        action => expiry_of(action).map(|expiry| *expiry = Expiry::LaterByMs(i64::MAX)),
+    }),
+    ("wall clock", |_, command| expiry_of(&mut command.action).map(|expiry| *expiry = Expiry::AtWallMs(5))),
+    ("many keys", |_, command| {
+        match &mut command.action {
+            Action::SetMany { pairs, .. } => *pairs = vec![pairs.first()?.clone(); 1025],
+            Action::Remove { keys, .. } => *keys = vec![keys.first()?.clone(); 1025],
+            _ => return None,
+        }
+        Some(())
+    }),
+    ("long text", |_, command| match &mut command.action {
+        Action::Flush { audit, .. } | Action::ReserveNode { audit } | Action::Audit(audit) => {
+            audit.reason = "x".repeat(4097);
+            Some(())
+        }
+        _ => None,
+    }),
+    ("no integer", |_, command| match &mut command.action {
+        Action::Increment { key, .. } => {
+            key.name = (*b"k").into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("overflow", |_, command| match &mut command.action {
+        Action::Increment { by, .. } => {
+            *by = i64::MAX;
+            Some(())
+        }
+        _ => None,
+    }),
+];
+
+/// The last key of the action.
+fn key_of(action: &mut Action) -> Option<&mut Key> {
+    match action {
+        Action::Set { key, .. }
+        | Action::Take { key }
+        | Action::Expire { key, .. }
+        | Action::Touch { key, .. }
+        | Action::Increment { key, .. }
+        | Action::Acquire { key, .. }
+        | Action::Renew { key, .. }
+        | Action::Release { key, .. } => Some(key),
+        Action::SetMany { pairs, .. } => pairs.last_mut().map(|(key, _)| key),
+        Action::Remove { keys, .. } => keys.last_mut(),
+        _ => None,
+    }
+}
+
+fn expiry_of(action: &mut Action) -> Option<&mut Expiry> {
+    match action {
+        Action::Set { expiry, .. } | Action::Expire { expiry, .. } | Action::Touch { expiry, .. } => {
+            Some(expiry)
+        }
+        _ => None,
+    }
+}
+
+fn table_state() -> (State, Position) {
+    let mut state = State::default();
+    let stamp = Some(Stamp { term: 2, time: LogTime::from_ms(1000) });
+    let at = Position { index: 1, offset: 0, term: 2, stamp };
+    let set = |name: &[u8], value: &[u8]| Action::Set {
+        key: Key::new(0, name),
+        value: value.into(),
+        condition: SetCondition::Always,
+        expiry: Expiry::InMs(60_000),
+        previous: false,
+    };
+    let members = Action::Members { voters: vec![NodeId(1), NodeId(2)], learners: vec![] };
+    for action in [members, set(b"k", b"me"), set(b"n", b"5")] {
+        state.apply(at, Command::harmless(action));
+    }
+    (state, at)
+}
+
+/// What a command may change although it was refused.
+fn without_serial(state: &State) -> Image {
+    Image { serial: Serial(0), ..state.image() }
+}
+
+#[test]
+fn every_action_changes_something() {
+    for (name, action) in actions() {
+        let (mut state, at) = table_state();
+        let before = without_serial(&state);
+        let outcome = state.apply(at, Command::harmless(action));
+        assert!(!matches!(outcome.answer, Answer::Refused(_)), "{name}: {outcome:?}");
+        assert_eq!(without_serial(&state) == before, name == "tick", "{name}: {outcome:?}");
+    }
+}
+
+/// The table of every action and everything that may be wrong with it. Whatever it answers, nothing changes.
+#[test]
+fn what_is_wrong_changes_nothing() {
+    let mut table = String::new();
+    for (name, action) in actions() {
+        for (wrong, spoil) in SPOILS {
+            let (mut state, mut at) = table_state();
+            let mut command = Command::harmless(action.clone());
+            if spoil(&mut at, &mut command).is_none() {
+                continue;
+            }
+            let before = without_serial(&state);
+            let Outcome { answer, repeated, .. } = state.apply(at, command);
+            assert!(!repeated);
+            let tells = match answer {
+                Answer::Refused(refusal) => format!("{refusal:?}"),
+                Answer::Lease { granted: false, lease: Some(_) } => "not granted, held".to_owned(),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(without_serial(&state), before, "{name}, {wrong}: {tells}");
+            table.push_str(&format!("{name}, {wrong}: {tells}\n"));
+            let always = [("stale stamp", "StaleStamp"), ("late", "Late")];
+            assert!(
+                always.into_iter().all(|(known, refusal)| wrong != known || tells == refusal),
+                "{name}: {tells}"
+            );
+        }
+    }
+    assert_eq!(table, include_str!("refusals.txt"), "{table}");
+}
+
+/// One more outcome than may be remembered is refused before it runs: forgetting one early could run it twice.
+#[test]
+fn a_full_table_of_outcomes_refuses_what_has_an_id() {
+    let (mut state, at) = table_state();
+    let once = |sequence, until_ms| {
+        let id = RequestId::Node { incarnation: 1, sequence };
+        Some(Once { id, valid_until: LogTime::from_ms(until_ms) })
+    };
+    for sequence in 0..OUTCOMES_MAX as u64 {
+        let until_ms = if sequence == 0 { 2000 } else { 9000 };
+        state.apply(at, Command { once: once(sequence, until_ms), action: Action::Tick });
+    }
+    let acquire = |sequence| {
+        let (key, holder) = (Key::new(0, *b"free"), (*b"me").into());
+        let action = Action::Acquire { key, holder, ttl_ms: 5000, take_over: false };
+        Command { once: once(sequence, 9000), action }
+    };
+    let refused = state.apply(at, acquire(u64::MAX));
+    assert_eq!(refused.answer, Answer::Refused(Refusal::Overload));
+    assert!(state.get(&Key::new(0, *b"free")).is_none());
+    assert!(state.apply(at, acquire(0)).repeated, "what is known is still answered");
+    let harmless = state.apply(at, Command::harmless(Action::Checkpoint));
+    assert_eq!(harmless.answer, Answer::Done, "what has no id takes no room");
+
+    // The first is forgotten, which makes room for one.
+    let at = Position { index: 2, stamp: Some(Stamp { term: 2, time: LogTime::from_ms(2000) }), ..at };
+    assert!(matches!(state.apply(at, acquire(u64::MAX)).answer, Answer::Lease { granted: true, .. }));
+    assert_eq!(state.outcome_count(), OUTCOMES_MAX);
+    assert_eq!(state.apply(at, acquire(u64::MAX - 1)).answer, Answer::Refused(Refusal::Overload));
+}

@@ -1,0 +1,146 @@
+//! Times, keys, values and answers, as the scripts write them.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use domain::command::Audit;
+use domain::{Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, SealedHistory};
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+pub(crate) fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| format!("{text} is not a number").into())
+}
+
+pub(crate) fn time(text: &str) -> Result<LogTime> {
+    Ok(LogTime::from_ns(u64::try_from(nanoseconds(text)?)?))
+}
+
+pub(crate) fn milliseconds(text: &str) -> Result<i64> {
+    Ok(i64::try_from(nanoseconds(text)? / 1_000_000)?)
+}
+
+/// `1.5s`, `250ms`, `7ns`; a plain number is milliseconds.
+fn nanoseconds(text: &str) -> Result<i128> {
+    let units = [("ns", 1), ("ms", 1_000_000), ("s", 1_000_000_000), ("", 1_000_000)];
+    let (digits, unit) = units
+        .into_iter()
+        .find_map(|(name, ns)| Some((text.strip_suffix(name)?, ns)))
+        .expect("the last unit fits everything");
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let scale = 10_i128.pow(u32::try_from(fraction.len())?);
+    let value: i128 = format!("{whole}{fraction}").parse().map_err(|_| format!("{text} is not a time"))?;
+    Ok(value * unit / scale)
+}
+
+/// `x@300` is 300 times `x`.
+pub(crate) fn text(text: &str) -> Arc<[u8]> {
+    match text.split_once('@') {
+        Some((part, times)) if times.parse::<usize>().is_ok() => {
+            part.repeat(times.parse().expect("just parsed")).into_bytes().into()
+        }
+        _ => text.as_bytes().into(),
+    }
+}
+
+pub(crate) fn parse_key(key: &str) -> Key {
+    match key.split_once('/') {
+        Some((database, name)) if database.parse::<u8>().is_ok() => {
+            Key::new(database.parse().expect("just parsed"), text(name))
+        }
+        _ => Key::new(0, text(key)),
+    }
+}
+
+pub(crate) fn in_words(action: &Action, Outcome { made, repeated, answer }: &Outcome) -> String {
+    let repeated = if *repeated { ", repeated" } else { "" };
+    let answer = match answer {
+        Answer::Done => "done".to_owned(),
+        Answer::Refused(refusal) => format!("refused, {}", reason(*refusal)),
+        Answer::Set { written, previous } => {
+            let previous = match previous {
+                None => String::new(),
+                Some(None) => ", was absent".to_owned(),
+                Some(Some(value)) => format!(", was {}", words(value)),
+            };
+            format!("{}{previous}", if *written { "written" } else { "not written" })
+        }
+        Answer::Count(1) => "1 key".to_owned(),
+        Answer::Count(count) => format!("{count} keys"),
+        Answer::Changed(true) => "changed".to_owned(),
+        Answer::Changed(false) => "not changed".to_owned(),
+        Answer::Value(None) => "absent".to_owned(),
+        Answer::Value(Some(value)) => words(value),
+        Answer::Integer(integer) => integer.to_string(),
+        Answer::Lease { granted, lease } => {
+            let not = if *granted { "" } else { "not " };
+            let done = match action {
+                Action::Renew { .. } => "renewed",
+                Action::Release { .. } => "released",
+                _ => "acquired",
+            };
+            format!("{not}{done}, {}", lease.as_ref().map_or("free".to_owned(), held))
+        }
+        Answer::Node(node) => format!("node {node}"),
+    };
+    format!("{answer} (serial {}, entry {}, term {}{repeated})", made.serial, made.index, made.term)
+}
+
+fn reason(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::StaleStamp => "stamped in another term",
+        Refusal::Late => "too late",
+        Refusal::Overload => "overloaded",
+        Refusal::Full => "no room for another key",
+        Refusal::NotAnInteger => "not an integer",
+        Refusal::Overflow => "out of the range of integers",
+        Refusal::TooLarge => "too large",
+        Refusal::InvalidTtl => "the length is out of range",
+        Refusal::WallClock => "an end by the wall clock",
+    }
+}
+
+fn held(lease: &Lease) -> String {
+    let Lease { holder, token, ttl_ms, remaining_ms } = lease;
+    let holder = words(holder);
+    match (remaining_ms, ttl_ms) {
+        (Some(left), Some(ttl)) => format!("{holder} holds it under token {token}, {left} of {ttl} ms left"),
+        (Some(left), None) => format!("{holder} holds it under token {token}, {left} ms left"),
+        (None, _) => format!("{holder} holds it under token {token}, no end"),
+    }
+}
+
+pub(crate) fn sealed(SealedHistory { number, first, last, records, chain }: &SealedHistory) -> String {
+    format!("file {number}: {records} records, serials {first} to {last}, chain {chain:032x}")
+}
+
+pub(crate) fn act(AuditRecord { serial, term, time, audit }: &AuditRecord) -> String {
+    let Audit { actor, action, subject, reason, .. } = audit;
+    let [actor, action, subject, reason] =
+        [actor, action, subject, reason].map(|text| words(text.as_bytes()));
+    let at = seconds(*time);
+    format!("serial {serial}, term {term}, at {at}: {actor} did {action} to {subject}, because {reason}")
+}
+
+pub(crate) fn name(key: &Key) -> String {
+    match key.database {
+        0 => words(&key.name),
+        database => format!("{database}/{}", words(&key.name)),
+    }
+}
+
+pub(crate) fn words(value: &[u8]) -> String {
+    match value {
+        [] => "nothing".to_owned(),
+        [first, ..] if value.len() > 40 => format!("{}@{}", first.escape_ascii(), value.len()),
+        _ => value.escape_ascii().to_string(),
+    }
+}
+
+pub(crate) fn seconds(time: LogTime) -> String {
+    let (whole, ns) = (time.as_ns() / 1_000_000_000, time.as_ns() % 1_000_000_000);
+    match ns % 1_000_000 {
+        0 => format!("{whole}.{:03}s", ns / 1_000_000),
+        _ => format!("{whole}.{ns:09}s"),
+    }
+}
