@@ -1,0 +1,186 @@
+//! The one encoding of a command.
+
+use domain::{Action, NodeId};
+
+use crate::error::{known, required, u128_of};
+use crate::key::{bytes_of, database_of, key_of, set_condition_of, set_condition_parts, token_of, value_of};
+use crate::log::command as kind;
+use crate::record::{audit_of, report_digest};
+use crate::{DecodeError, log};
+
+impl From<&domain::Command> for log::Command {
+    fn from(command: &domain::Command) -> Self {
+        Self { once: command.once.map(Into::into), action: Some((&command.action).into()) }
+    }
+}
+
+impl TryFrom<log::Command> for domain::Command {
+    type Error = DecodeError;
+
+    fn try_from(command: log::Command) -> Result<Self, DecodeError> {
+        Ok(Self {
+            once: command.once.map(TryInto::try_into).transpose()?,
+            action: required("Command.action", command.action)?.try_into()?,
+        })
+    }
+}
+
+impl From<&Action> for kind::Action {
+    /// # Panics
+    ///
+    /// On [`Action::Members`]: it reaches the log as a membership payload, and a node makes the action of that.
+    fn from(action: &Action) -> Self {
+        match action {
+            Action::Tick => Self::Tick(log::Tick {}),
+
+            Action::Set { key, value, condition, expiry, previous } => {
+                let (condition, operand) = set_condition_parts(condition);
+                Self::Set(log::Set {
+                    key: Some(key.into()),
+                    value: bytes_of(value),
+                    condition: condition.into(),
+                    operand,
+                    expiry: Some((*expiry).into()),
+                    previous: *previous,
+                })
+            }
+            Action::SetMany { pairs, if_none_exist } => Self::SetMany(log::SetMany {
+                pairs: pairs
+                    .iter()
+                    .map(|(key, value)| log::Pair { key: Some(key.into()), value: bytes_of(value) })
+                    .collect(),
+                if_none_exist: *if_none_exist,
+            }),
+            Action::Remove { keys, holder } => Self::Remove(log::Remove {
+                keys: keys.iter().map(Into::into).collect(),
+                holder: holder.as_deref().map(bytes_of),
+            }),
+            Action::Take { key } => Self::Take(log::Take { key: Some(key.into()) }),
+            Action::Expire { key, expiry, condition, holder } => Self::Expire(log::Expire {
+                key: Some(key.into()),
+                expiry: Some((*expiry).into()),
+                condition: log::ExpireCondition::from(*condition).into(),
+                holder: holder.as_deref().map(bytes_of),
+            }),
+            Action::Touch { key, expiry } => {
+                Self::Touch(log::Touch { key: Some(key.into()), expiry: Some((*expiry).into()) })
+            }
+            Action::Increment { key, by } => {
+                Self::Increment(log::Increment { key: Some(key.into()), by: *by })
+            }
+            Action::Flush { database, audit } => {
+                Self::Flush(log::Flush { database: database.map(Into::into), audit: Some((&**audit).into()) })
+            }
+
+            Action::Acquire { key, holder, ttl_ms, take_over } => Self::Acquire(log::Acquire {
+                key: Some(key.into()),
+                holder: bytes_of(holder),
+                ttl_ms: *ttl_ms,
+                take_over: *take_over,
+            }),
+            Action::Renew { key, holder, token, ttl_ms } => Self::Renew(log::Renew {
+                key: Some(key.into()),
+                holder: bytes_of(holder),
+                token: token.map(|token| token.as_u64()),
+                ttl_ms: *ttl_ms,
+            }),
+            Action::Release { key, holder, token } => Self::Release(log::Release {
+                key: Some(key.into()),
+                holder: bytes_of(holder),
+                token: token.map(|token| token.as_u64()),
+            }),
+
+            Action::Members { .. } => {
+                panic!("members reach the log as a membership payload, not as a command")
+            }
+            Action::ReserveNode { audit } => {
+                Self::ReserveNode(log::ReserveNode { audit: Some((&**audit).into()) })
+            }
+            Action::RecordTenure(tenure) => Self::RecordTenure((&**tenure).into()),
+            Action::Checkpoint => Self::Checkpoint(log::Checkpoint {}),
+            Action::ReportDigest { node, checkpoint, digest } => {
+                Self::ReportDigest(report_digest(*node, *checkpoint, *digest))
+            }
+            Action::Audit(audit) => Self::Audit((&**audit).into()),
+        }
+    }
+}
+
+impl TryFrom<kind::Action> for Action {
+    type Error = DecodeError;
+
+    fn try_from(action: kind::Action) -> Result<Self, DecodeError> {
+        Ok(match action {
+            kind::Action::Tick(log::Tick {}) => Self::Tick,
+
+            kind::Action::Set(log::Set { key, value, condition, operand, expiry, previous }) => Self::Set {
+                key: key_of("Set.key", key)?,
+                value: value_of(&value),
+                condition: set_condition_of(condition, &operand)?,
+                expiry: required("Set.expiry", expiry)?.try_into()?,
+                previous,
+            },
+            kind::Action::SetMany(log::SetMany { pairs, if_none_exist }) => Self::SetMany {
+                pairs: pairs
+                    .into_iter()
+                    .map(|pair| Ok((key_of("Pair.key", pair.key)?, value_of(&pair.value))))
+                    .collect::<Result<_, DecodeError>>()?,
+                if_none_exist,
+            },
+            kind::Action::Remove(log::Remove { keys, holder }) => Self::Remove {
+                keys: keys.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+                holder: holder.as_ref().map(value_of),
+            },
+            kind::Action::Take(log::Take { key }) => Self::Take { key: key_of("Take.key", key)? },
+            kind::Action::Expire(log::Expire { key, expiry, condition, holder }) => Self::Expire {
+                key: key_of("Expire.key", key)?,
+                expiry: required("Expire.expiry", expiry)?.try_into()?,
+                condition: known::<log::ExpireCondition>("Expire.condition", condition)?.into(),
+                holder: holder.as_ref().map(value_of),
+            },
+            kind::Action::Touch(log::Touch { key, expiry }) => Self::Touch {
+                key: key_of("Touch.key", key)?,
+                expiry: required("Touch.expiry", expiry)?.try_into()?,
+            },
+            kind::Action::Increment(log::Increment { key, by }) => {
+                Self::Increment { key: key_of("Increment.key", key)?, by }
+            }
+            kind::Action::Flush(log::Flush { database, audit }) => Self::Flush {
+                database: database.map(|database| database_of("Flush.database", database)).transpose()?,
+                audit: audit_of("Flush.audit", audit)?,
+            },
+
+            kind::Action::Acquire(log::Acquire { key, holder, ttl_ms, take_over }) => Self::Acquire {
+                key: key_of("Acquire.key", key)?,
+                holder: value_of(&holder),
+                ttl_ms,
+                take_over,
+            },
+            kind::Action::Renew(log::Renew { key, holder, token, ttl_ms }) => Self::Renew {
+                key: key_of("Renew.key", key)?,
+                holder: value_of(&holder),
+                token: token.map(|token| token_of("Renew.token", token)).transpose()?,
+                ttl_ms,
+            },
+            kind::Action::Release(log::Release { key, holder, token }) => Self::Release {
+                key: key_of("Release.key", key)?,
+                holder: value_of(&holder),
+                token: token.map(|token| token_of("Release.token", token)).transpose()?,
+            },
+
+            kind::Action::ReserveNode(log::ReserveNode { audit }) => {
+                Self::ReserveNode { audit: audit_of("ReserveNode.audit", audit)? }
+            }
+            kind::Action::RecordTenure(tenure) => Self::RecordTenure(Box::new(tenure.try_into()?)),
+            kind::Action::Checkpoint(log::Checkpoint {}) => Self::Checkpoint,
+            kind::Action::ReportDigest(log::ReportDigest { node, checkpoint, digest }) => {
+                Self::ReportDigest {
+                    node: NodeId(node),
+                    checkpoint,
+                    digest: u128_of("ReportDigest.digest", &digest)?,
+                }
+            }
+            kind::Action::Audit(audit) => Self::Audit(Box::new(audit.into())),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Generated protobuf and service traits, conversions between them and `domain`, the one encoding of a command.
+//!
+//! Nothing here decides or does I/O: messages become domain values or a [`DecodeError`] that names what is
+//! wrong, never a panic and never a silent default. No byte of a log entry or a snapshot is laid out elsewhere.
+//!
+//! Read in this order: [`v1`] (what clients and operators see), [`peer`] (between nodes), [`log`] (what the log
+//! holds), then the conversions: [`command`], [`outcome`], their parts ([`key`], [`once`], [`record`]), and what
+//! is made of them: [`payload`] (an entry of the log) and [`image`] (the state in a snapshot).
+
+pub mod command;
+pub mod error;
+pub mod image;
+pub mod key;
+pub mod once;
+pub mod outcome;
+pub mod payload;
+pub mod record;
+
+pub use error::DecodeError;
+pub use generated::tenure::log::v1 as log;
+pub use generated::tenure::peer::v1 as peer;
+pub use generated::tenure::v1;
+pub use image::{StateDecoder, encode_state};
+pub use payload::{FORMAT_VERSION, Payload, PayloadKind, decode_payload, encode_payload, payload_kind};
+pub use record::{decode_audit_record, encode_audit_record};
+
+/// Every message and service above as a serialised `FileDescriptorSet`, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Nested as the packages are: the generated code refers to other packages by relative path.
+#[allow(clippy::all, unreachable_pub, unused_qualifications)]
+mod generated {
+    pub mod tenure {
+        pub mod v1 {
+            tonic::include_proto!("tenure.v1");
+        }
+        pub mod log {
+            pub mod v1 {
+                tonic::include_proto!("tenure.log.v1");
+            }
+        }
+        pub mod peer {
+            pub mod v1 {
+                tonic::include_proto!("tenure.peer.v1");
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Any command, outcome, payload and image, for proptest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::command::Audit;
+use domain::once::Remembered;
+use domain::{
+    Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
+    Image, Key, Lease, LogTime, Made, Members, NodeId, Once, Outcome, Refusal, RequestId, SealedHistory,
+    Serial, SetCondition, Stamp, State, Tenure, Token,
+};
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use wire::{Payload, log};
+
+fn value() -> impl Strategy<Value = Arc<[u8]>> {
+    prop_oneof![9 => vec(any::<u8>(), 0..20), 1 => vec(any::<u8>(), 2000)].prop_map(Arc::from)
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    (any::<u8>(), vec(any::<u8>(), 0..6)).prop_map(|(database, name)| Key::new(database, name))
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    (0..1_u64 << 53).prop_map(|token| Token::from_u64(token).expect("below 2^53"))
+}
+
+fn node() -> impl Strategy<Value = NodeId> {
+    prop_oneof![1_u64..5, any::<u64>()].prop_map(NodeId)
+}
+
+fn time() -> impl Strategy<Value = LogTime> {
+    any::<u64>().prop_map(LogTime::from_ns)
+}
+
+pub(crate) fn audit() -> impl Strategy<Value = Audit> {
+    (any::<i64>(), ".{0,8}", ".{0,8}", ".{0,8}", ".{0,8}").prop_map(
+        |(wall_ms, actor, action, subject, reason)| Audit { wall_ms, actor, action, subject, reason },
+    )
+}
+
+pub(crate) fn audit_record() -> impl Strategy<Value = AuditRecord> {
+    (any::<u64>(), any::<u64>(), time(), audit()).prop_map(|(serial, term, time, audit)| AuditRecord {
+        serial: Serial(serial),
+        term,
+        time,
+        audit,
+    })
+}
+
+fn request_id() -> impl Strategy<Value = RequestId> {
+    prop_oneof![
+        any::<[u8; 16]>().prop_map(RequestId::Client),
+        any::<(u64, u64)>().prop_map(|(incarnation, sequence)| RequestId::Node { incarnation, sequence }),
+    ]
+}
+
+fn once() -> impl Strategy<Value = Once> {
+    (request_id(), time()).prop_map(|(id, valid_until)| Once { id, valid_until })
+}
+
+fn expiry() -> impl Strategy<Value = Expiry> {
+    prop_oneof![
+        Just(Expiry::Keep),
+        Just(Expiry::Never),
+        any::<i64>().prop_map(Expiry::InMs),
+        any::<i64>().prop_map(Expiry::LaterByMs),
+        any::<i64>().prop_map(Expiry::AtWallMs),
+    ]
+}
+
+fn set_condition() -> impl Strategy<Value = SetCondition> {
+    prop_oneof![
+        Just(SetCondition::Always),
+        Just(SetCondition::IfAbsent),
+        Just(SetCondition::IfPresent),
+        value().prop_map(SetCondition::IfEqual),
+        value().prop_map(SetCondition::IfNotEqual),
+    ]
+}
+
+fn expire_condition() -> impl Strategy<Value = ExpireCondition> {
+    prop::sample::select(vec![
+        ExpireCondition::Always,
+        ExpireCondition::HasNoEnd,
+        ExpireCondition::HasEnd,
+        ExpireCondition::Later,
+        ExpireCondition::Earlier,
+        ExpireCondition::HasEndAndLater,
+        ExpireCondition::HasEndAndEarlier,
+    ])
+}
+
+fn tenure() -> impl Strategy<Value = Tenure> {
+    let who = (any::<u64>(), node(), option::of(node()), prop::sample::select(Cause::ALL.to_vec()));
+    (who, any::<[u64; 5]>(), any::<i64>()).prop_map(|((term, node, from, cause), offsets, wall_ms)| {
+        let [detected_ms, elected_ms, applied_ms, reconciled_ms, active_ms] = offsets;
+        Tenure {
+            term,
+            node,
+            from,
+            cause,
+            detected_ms,
+            elected_ms,
+            applied_ms,
+            reconciled_ms,
+            active_ms,
+            wall_ms,
+        }
+    })
+}
+
+/// Any action but `Members`, which is never encoded as a command.
+fn action() -> impl Strategy<Value = Action> {
+    let keys = prop_oneof![
+        (key(), value(), set_condition(), expiry(), any::<bool>()).prop_map(
+            |(key, value, condition, expiry, previous)| Action::Set {
+                key,
+                value,
+                condition,
+                expiry,
+                previous
+            }
+        ),
+        (vec((key(), value()), 0..4), any::<bool>())
+            .prop_map(|(pairs, if_none_exist)| Action::SetMany { pairs, if_none_exist }),
+        (vec(key(), 0..4), option::of(value())).prop_map(|(keys, holder)| Action::Remove { keys, holder }),
+        key().prop_map(|key| Action::Take { key }),
+        (key(), expiry(), expire_condition(), option::of(value()))
+            .prop_map(|(key, expiry, condition, holder)| Action::Expire { key, expiry, condition, holder }),
+        (key(), expiry()).prop_map(|(key, expiry)| Action::Touch { key, expiry }),
+        (key(), any::<i64>()).prop_map(|(key, by)| Action::Increment { key, by }),
+        (option::of(any::<u8>()), audit())
+            .prop_map(|(database, audit)| Action::Flush { database, audit: Box::new(audit) }),
+    ];
+    let leases = prop_oneof![
+        (key(), value(), any::<u64>(), any::<bool>())
+            .prop_map(|(key, holder, ttl_ms, take_over)| Action::Acquire { key, holder, ttl_ms, take_over }),
+        (key(), value(), option::of(token()), option::of(any::<u64>()))
+            .prop_map(|(key, holder, token, ttl_ms)| Action::Renew { key, holder, token, ttl_ms }),
+        (key(), value(), option::of(token())).prop_map(|(key, holder, token)| Action::Release {
+            key,
+            holder,
+            token
+        }),
+    ];
+    let cluster =
+        prop_oneof![
+            Just(Action::Tick),
+            audit().prop_map(|audit| Action::ReserveNode { audit: Box::new(audit) }),
+            tenure().prop_map(|tenure| Action::RecordTenure(Box::new(tenure))),
+            Just(Action::Checkpoint),
+            (node(), any::<u64>(), any::<u128>())
+                .prop_map(|(node, checkpoint, digest)| Action::ReportDigest { node, checkpoint, digest }),
+            audit().prop_map(|audit| Action::Audit(Box::new(audit))),
+        ];
+    prop_oneof![8 => keys, 3 => leases, 6 => cluster]
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    (option::of(once()), action()).prop_map(|(once, action)| Command { once, action })
+}
+
+fn lease() -> impl Strategy<Value = Lease> {
+    (value(), token(), option::of(any::<u64>()), option::of(any::<u64>()))
+        .prop_map(|(holder, token, ttl_ms, remaining_ms)| Lease { holder, token, ttl_ms, remaining_ms })
+}
+
+pub(crate) const REFUSALS: [Refusal; 9] = [
+    Refusal::StaleStamp,
+    Refusal::Late,
+    Refusal::Overload,
+    Refusal::Full,
+    Refusal::NotAnInteger,
+    Refusal::Overflow,
+    Refusal::TooLarge,
+    Refusal::InvalidTtl,
+    Refusal::WallClock,
+];
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        Just(Answer::Done),
+        prop::sample::select(REFUSALS.to_vec()).prop_map(Answer::Refused),
+        (any::<bool>(), option::of(option::of(value())))
+            .prop_map(|(written, previous)| Answer::Set { written, previous }),
+        any::<u64>().prop_map(Answer::Count),
+        any::<bool>().prop_map(Answer::Changed),
+        option::of(value()).prop_map(Answer::Value),
+        any::<i64>().prop_map(Answer::Integer),
+        (any::<bool>(), option::of(lease())).prop_map(|(granted, lease)| Answer::Lease { granted, lease }),
+        node().prop_map(Answer::Node),
+    ]
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    any::<(u64, u64, u64)>().prop_map(|(serial, index, term)| Made { serial: Serial(serial), index, term })
+}
+
+pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
+    (made(), any::<bool>(), answer()).prop_map(|(made, repeated, answer)| Outcome { made, repeated, answer })
+}
+
+fn membership() -> impl Strategy<Value = log::Membership> {
+    let set = vec(any::<u64>(), 0..4).prop_map(|ids| log::NodeSet { ids });
+    let node = (any::<u64>(), "[a-z]{0,4}", "[a-z]{0,4}:[0-9]{0,2}").prop_map(|(id, name, peer)| log::Node {
+        id,
+        name,
+        peer,
+        ..log::Node::default()
+    });
+    (vec(set, 0..3), vec(node, 0..4)).prop_map(|(configs, nodes)| log::Membership { configs, nodes })
+}
+
+pub(crate) fn payload() -> impl Strategy<Value = Payload> {
+    let stamp = (any::<u64>(), time()).prop_map(|(term, time)| Stamp { term, time });
+    prop_oneof![
+        1 => Just(Payload::Blank),
+        6 => (stamp, vec(command(), 0..5)).prop_map(|(stamp, commands)| Payload::Batch { stamp, commands }),
+        2 => membership().prop_map(Payload::Membership),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (value(), token(), any::<u64>(), option::of(time()), option::of(any::<u64>())).prop_map(
+        |(value, token, revision, end, ttl_ms)| Entry {
+            value,
+            token,
+            revision: Serial(revision),
+            end,
+            ttl_ms,
+        },
+    )
+}
+
+fn members() -> impl Strategy<Value = Members> {
+    let nodes = || btree_set(node(), 0..4);
+    (nodes(), nodes(), nodes()).prop_map(|(voters, learners, known)| Members { voters, learners, known })
+}
+
+fn sealed() -> impl Strategy<Value = SealedHistory> {
+    (any::<[u64; 4]>(), any::<u128>()).prop_map(|([number, first, last, records], chain)| SealedHistory {
+        number,
+        first: Serial(first),
+        last: Serial(last),
+        records,
+        chain,
+    })
+}
+
+/// An image with whatever in it; its rows are in order, as those of a state are.
+pub(crate) fn image() -> impl Strategy<Value = Image> {
+    let single = (0_u16..512, any::<u64>(), time(), members(), any::<u128>());
+    let checkpoint = (any::<u64>(), btree_map(node(), any::<u128>(), 0..4))
+        .prop_map(|(index, reports)| Checkpoint { index, reports });
+    let remembered =
+        (made(), answer(), time()).prop_map(|(made, answer, until)| Remembered { made, answer, until });
+    let rows = (
+        btree_map(key(), entry(), 0..300),
+        btree_map(request_id(), remembered, 0..10),
+        vec(tenure(), 0..5),
+        vec(sealed(), 0..4),
+        vec(audit_record(), 0..5),
+    );
+    (single, checkpoint, rows).prop_map(|(single, checkpoint, (keys, outcomes, tenures, sealed, tail))| {
+        let (epoch, serial, now, members, chain) = single;
+        Image {
+            epoch: Epoch::new(epoch).expect("below 512"),
+            serial: Serial(serial),
+            now,
+            keys: keys.into_iter().collect(),
+            outcomes: BTreeMap::into_iter(outcomes).collect(),
+            members,
+            tenures,
+            checkpoint,
+            sealed,
+            tail,
+            chain,
+        }
+    })
+}
+
+/// The digest that a state made of this image has.
+pub(crate) fn digest_of(image: &Image) -> Digest {
+    match State::from_image(image.clone(), Digest(0)) {
+        Ok(state) => state.digest(),
+        Err(wrong) => wrong.computed,
+    }
+}

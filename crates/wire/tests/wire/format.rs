@@ -1,0 +1,155 @@
+//! The encoding of format version 1, byte by byte. It is on disks: a change here needs a new version.
+
+use domain::command::Audit;
+use domain::once::Remembered;
+use domain::{
+    Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
+    Image, Key, LogTime, Made, Members, NodeId, Once, RequestId, SealedHistory, Serial, SetCondition, Stamp,
+    Tenure, Token,
+};
+use wire::Payload;
+
+fn batch(commands: Vec<Command>) -> Payload {
+    Payload::Batch { stamp: Stamp { term: 2, time: LogTime::from_ms(1) }, commands }
+}
+
+fn tenure() -> Tenure {
+    Tenure {
+        term: 2,
+        node: NodeId(3),
+        from: Some(NodeId(1)),
+        cause: Cause::Drain,
+        detected_ms: 1,
+        elected_ms: 2,
+        applied_ms: 3,
+        reconciled_ms: 4,
+        active_ms: 5,
+        wall_ms: 6,
+    }
+}
+
+/// One payload of each kind, and one batch for each kind of command.
+fn payloads() -> Vec<(&'static str, Payload)> {
+    let key = || Key::new(1, *b"k");
+    let token = Token::from_u64(9);
+    let audit = || {
+        let text = |text: &str| text.to_owned();
+        Box::new(Audit {
+            wall_ms: -1,
+            actor: text("a"),
+            action: text("b"),
+            subject: text("c"),
+            reason: text("d"),
+        })
+    };
+    let valid_until = LogTime::from_ms(2);
+    let client = Once { id: RequestId::Client([7; 16]), valid_until };
+    let node = Once { id: RequestId::Node { incarnation: 5, sequence: 6 }, valid_until };
+    let actions = vec![
+        ("tick", Action::Tick),
+        (
+            "set",
+            Action::Set {
+                key: key(),
+                value: (*b"v").into(),
+                condition: SetCondition::IfEqual((*b"w").into()),
+                expiry: Expiry::InMs(10),
+                previous: true,
+            },
+        ),
+        ("set-many", Action::SetMany { pairs: vec![(key(), (*b"v").into())], if_none_exist: true }),
+        ("remove", Action::Remove { keys: vec![key()], holder: Some((*b"v").into()) }),
+        ("take", Action::Take { key: key() }),
+        (
+            "expire",
+            Action::Expire {
+                key: key(),
+                expiry: Expiry::Never,
+                condition: ExpireCondition::HasEndAndEarlier,
+                holder: Some((*b"v").into()),
+            },
+        ),
+        ("touch", Action::Touch { key: key(), expiry: Expiry::LaterByMs(-3) }),
+        ("increment", Action::Increment { key: key(), by: -2 }),
+        ("flush", Action::Flush { database: Some(0), audit: audit() }),
+        ("acquire", Action::Acquire { key: key(), holder: (*b"v").into(), ttl_ms: 10, take_over: true }),
+        ("renew", Action::Renew { key: key(), holder: (*b"v").into(), token, ttl_ms: Some(10) }),
+        ("release", Action::Release { key: key(), holder: (*b"v").into(), token }),
+        ("reserve-node", Action::ReserveNode { audit: audit() }),
+        ("record-tenure", Action::RecordTenure(Box::new(tenure()))),
+        ("checkpoint", Action::Checkpoint),
+        ("report-digest", Action::ReportDigest { node: NodeId(2), checkpoint: 8, digest: 0xab }),
+        ("audit", Action::Audit(audit())),
+    ];
+    let mut payloads = vec![
+        ("blank", Payload::Blank),
+        (
+            "membership",
+            Payload::Membership(wire::log::Membership {
+                configs: vec![wire::log::NodeSet { ids: vec![1, 2] }],
+                nodes: vec![wire::log::Node { id: 1, name: "n1".to_owned(), ..Default::default() }],
+            }),
+        ),
+        ("by-client", batch(vec![Command { once: Some(client), action: Action::Tick }])),
+        ("by-node", batch(vec![Command { once: Some(node), action: Action::Tick }])),
+    ];
+    payloads.extend(actions.into_iter().map(|(name, action)| (name, batch(vec![Command::harmless(action)]))));
+    payloads
+}
+
+/// A state with a row of each kind.
+fn image() -> Image {
+    let audit = Audit {
+        wall_ms: 1,
+        actor: "a".to_owned(),
+        action: "b".to_owned(),
+        subject: String::new(),
+        reason: "d".to_owned(),
+    };
+    let entry = Entry {
+        value: (*b"v").into(),
+        token: Token::from_u64(9).expect("small"),
+        revision: Serial(10),
+        end: Some(LogTime::from_ms(3)),
+        ttl_ms: Some(2),
+    };
+    let made = Made { serial: Serial(9), index: 5, term: 2 };
+    let granted = Answer::Lease { granted: true, lease: Some(entry.lease(LogTime::from_ms(1))) };
+    let remembered = Remembered { made, answer: granted, until: LogTime::from_ms(41) };
+    let id = RequestId::Node { incarnation: 5, sequence: 6 };
+    Image {
+        epoch: Epoch::new(1).expect("small"),
+        serial: Serial(11),
+        now: LogTime::from_ms(1),
+        keys: vec![(Key::new(1, *b"k"), entry)],
+        outcomes: vec![(id, remembered)],
+        members: Members {
+            voters: [NodeId(1), NodeId(2)].into(),
+            learners: [NodeId(3)].into(),
+            known: [NodeId(1), NodeId(2), NodeId(3)].into(),
+        },
+        tenures: vec![tenure()],
+        checkpoint: Checkpoint { index: 4, reports: [(NodeId(1), 0xcd)].into() },
+        sealed: vec![SealedHistory { number: 1, first: Serial(1), last: Serial(2), records: 2, chain: 0xef }],
+        tail: vec![AuditRecord { serial: Serial(7), term: 2, time: LogTime::from_ms(1), audit }],
+        chain: 0xef,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_encoding_is_the_one_on_disks() {
+    let mut now: String = payloads()
+        .into_iter()
+        .map(|(name, payload)| format!("{name} {}\n", hex(&wire::encode_payload(&payload))))
+        .collect();
+    let image = image();
+    for block in wire::encode_state(&image, Digest(0xab)) {
+        now.push_str(&format!("state {}\n", hex(&block)));
+    }
+    now.push_str(&format!("audit-record {}\n", hex(&wire::encode_audit_record(&image.tail[0]))));
+    assert_eq!(now, include_str!("format_1.txt"), "the encoding has changed:\n{now}");
+}
