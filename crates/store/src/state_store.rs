@@ -1,0 +1,134 @@
+//! Where applied state is kept for a restart: what every such store promises, and one in memory.
+
+use crate::error::{Error, check_size};
+use crate::limits::{STATE_KEY_BYTES_MAX, STATE_VALUE_BYTES_MAX};
+use crate::log::LogId;
+use std::collections::BTreeMap;
+
+/// Tree of the store itself; no domain may have this name.
+pub(crate) const META: &str = "meta";
+
+/// Where applied state is kept for a restart. [`crate::Materialised`] keeps it on sled, [`MemoryState`] in memory for a
+/// simulation.
+pub trait StateStore: Send {
+    /// What it holds; `None` if it is empty or cannot be used, and the caller begins empty.
+    fn load(&mut self) -> Result<Option<Stored>, Error>;
+    /// The caller has rebuilt its state from this store and the digest is right.
+    fn confirm(&mut self) -> Result<(), Error>;
+    /// Applies changes that lead to `stored`. The log must have synced `stored.last_applied` before.
+    fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), Error>;
+    /// Calls `each` with every key and value of a tree in the order of keys.
+    fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), Error>;
+    /// Throws everything away and gives its space back. The caller then writes its whole state and confirms.
+    fn rebuild(&mut self) -> Result<(), Error>;
+    /// Bytes on disk.
+    fn size_on_disk(&self) -> Result<u64, Error>;
+    /// Makes everything written durable; for an orderly stop.
+    fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// What a state store says it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub last_applied: LogId,
+    pub digest: u128,
+}
+
+/// Puts and deletes by tree, to be written in one go.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub(crate) trees: BTreeMap<String, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+}
+
+impl Changes {
+    /// Sets a key.
+    pub fn put(&mut self, tree: &str, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.set(tree, key.into(), Some(value.into()));
+    }
+
+    /// Removes a key.
+    pub fn delete(&mut self, tree: &str, key: impl Into<Vec<u8>>) {
+        self.set(tree, key.into(), None);
+    }
+
+    /// Keys touched.
+    pub fn len(&self) -> usize {
+        self.trees.values().map(BTreeMap::len).sum()
+    }
+
+    /// True if nothing is touched.
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty()
+    }
+
+    fn set(&mut self, tree: &str, key: Vec<u8>, value: Option<Vec<u8>>) {
+        match self.trees.get_mut(tree) {
+            Some(changes) => drop(changes.insert(key, value)),
+            None => drop(self.trees.insert(tree.to_owned(), BTreeMap::from([(key, value)]))),
+        }
+    }
+
+    /// Refuses keys and values beyond the limits, for every store alike.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        assert!(!self.trees.contains_key(META), "the name {META} is taken by the store itself");
+        for (key, value) in self.trees.values().flatten() {
+            let value_bytes = value.as_ref().map_or(0, Vec::len);
+            check_size("a key of the state", key.len() as u64, STATE_KEY_BYTES_MAX as u64)?;
+            check_size("a value of the state", value_bytes as u64, STATE_VALUE_BYTES_MAX as u64)?;
+        }
+        Ok(())
+    }
+}
+
+type Tree = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Applied state in memory: for a simulation, where it is kept or dropped with a crash as the seed has it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryState {
+    stored: Option<Stored>,
+    trees: BTreeMap<String, Tree>,
+}
+
+impl StateStore for MemoryState {
+    fn load(&mut self) -> Result<Option<Stored>, Error> {
+        Ok(self.stored)
+    }
+
+    fn confirm(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), Error> {
+        changes.check()?;
+        for (name, changes) in &changes.trees {
+            let tree = self.trees.entry(name.clone()).or_default();
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(tree.insert(key.clone(), value.clone())),
+                    None => drop(tree.remove(key)),
+                }
+            }
+        }
+        self.stored = Some(stored);
+        Ok(())
+    }
+
+    fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), Error> {
+        self.trees.get(tree).into_iter().flatten().for_each(|(key, value)| each(key, value));
+        Ok(())
+    }
+
+    fn rebuild(&mut self) -> Result<(), Error> {
+        *self = MemoryState::default();
+        Ok(())
+    }
+
+    fn size_on_disk(&self) -> Result<u64, Error> {
+        let pairs = self.trees.values().flatten();
+        Ok(pairs.map(|(key, value)| (key.len() + value.len()) as u64).sum())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
