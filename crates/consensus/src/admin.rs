@@ -1,0 +1,391 @@
+//! An operator's changes of the group: founding, members, leadership, draining.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::command::Audit;
+use domain::{Action, Answer, NodeId};
+use openraft::ChangeMembers;
+use openraft::async_runtime::watch::WatchReceiver;
+use store::{Disk, Identity};
+use tokio::time::{sleep, timeout};
+use tonic::{Code, Status};
+use wire::peer::{self, administer_request};
+
+use crate::AdminError;
+use crate::limits::{LEADER_WAIT, RETRY_PAUSE, TRANSFER_TIMEOUT};
+use crate::once::Naming;
+use crate::peer::Lane;
+use crate::router::Router;
+use crate::shared::Shared;
+use crate::types::{Contact, Member, Raft, decode_contact, encode_contact};
+
+/// A learner may be promoted when it lacks at most this many entries.
+const PROMOTE_LAG_MAX: u64 = 1000;
+
+/// What an operator may ask for.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Reserves an id and adds a learner under it.
+    AddLearner(Contact),
+    /// Makes a learner a voter.
+    Promote(NodeId),
+    Remove(NodeId),
+    /// Hands leadership over, to the follower with most of the log unless one is named.
+    Transfer(Option<NodeId>),
+    /// Empties a node, or ends that.
+    Drain {
+        node: NodeId,
+        undo: bool,
+    },
+}
+
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) raft: Raft,
+    pub(crate) router: Router,
+    pub(crate) naming: Naming,
+    pub(crate) disk: Arc<dyn Disk>,
+}
+
+// Founding.
+impl Admin {
+    /// Bootstraps the group, once: every founder is adopted, then this node writes the first membership.
+    pub(crate) async fn init(&self, founders: &[Member]) -> Result<(), AdminError> {
+        let refuse = |why: String| Err(AdminError::Refused(why));
+        let me = self.shared.node;
+        if self.raft.is_initialized().await.unwrap_or(true) {
+            return refuse("this node belongs to a cluster already; init is done once".into());
+        }
+        if !founders.iter().any(|founder| founder.id == me) {
+            return refuse(format!("node {me} was asked to init, but is not among the founders"));
+        }
+        let ids: BTreeSet<u64> = founders.iter().map(|founder| founder.id.0).collect();
+        if ids != (1..=founders.len() as u64).collect() {
+            return refuse(format!("founders are numbered from 1 without gaps; these are {ids:?}"));
+        }
+        let cluster_id = match self.shared.cluster_id.get() {
+            // An init that broke off: the founders adopted so far know this id.
+            Some(cluster_id) => *cluster_id,
+            None => (u128::from(self.shared.environment.random.u64()) << 64
+                | u128::from(self.shared.environment.random.u64()))
+            .to_be_bytes(),
+        };
+        let route = |to: NodeId| peer::Route { cluster_id: cluster_id.to_vec().into(), from: me.0, to: to.0 };
+        self.adopt(&route(me)).map_err(|status| AdminError::Refused(status.message().into()))?;
+        for founder in founders.iter().filter(|founder| founder.id != me) {
+            let adopted = self.adopt_peer(&founder.peer, route(founder.id)).await;
+            adopted.map_err(|why| {
+                AdminError::Refused(format!("node {} at {}: {why}", founder.id, founder.peer))
+            })?;
+        }
+        let members: BTreeMap<u64, Contact> =
+            founders.iter().map(|founder| (founder.id.0, founder.contact())).collect();
+        let initialized = self.raft.initialize(members).await;
+        initialized.map_err(|error| AdminError::Refused(error.to_string()))
+    }
+
+    async fn adopt_peer(&self, address: &str, route: peer::Route) -> Result<(), String> {
+        let client = self.shared.channels.client(address, Lane::Commands);
+        let mut client = client.map_err(|error| error.to_string())?;
+        let adopted = timeout(LEADER_WAIT, client.adopt(peer::AdoptRequest { route: Some(route) })).await;
+        match adopted {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(status)) if status.code() == Code::Unavailable => {
+                Err("it cannot be reached; start it first".into())
+            }
+            Ok(Err(status)) => Err(status.message().into()),
+            Err(_) => Err("no answer; start it first".into()),
+        }
+    }
+
+    /// Makes this node a part of the cluster that asks, if it is of none: durably, before the answer.
+    pub(crate) fn adopt(&self, route: &peer::Route) -> Result<(), Status> {
+        let node = self.shared.node;
+        let refuse = |why: String| Err(Status::failed_precondition(why));
+        if route.to != node.0 {
+            return refuse(format!("this is node {node}, not node {}", route.to));
+        }
+        let Ok(cluster_id) = <[u8; 16]>::try_from(&route.cluster_id[..]) else {
+            return Err(Status::invalid_argument("a cluster id has 16 bytes"));
+        };
+        match self.shared.cluster_id.get() {
+            Some(present) if *present == cluster_id => return Ok(()),
+            Some(_) => return refuse(format!("node {node} belongs to another cluster")),
+            None => {}
+        }
+        let random = &self.shared.environment.random;
+        let incarnation = (u128::from(random.u64()) << 64 | u128::from(random.u64())).to_be_bytes();
+        let identity = Identity { node_id: node.0, cluster_id, incarnation };
+        identity.create(&*self.disk).map_err(|error| Status::internal(error.to_string()))?;
+        self.shared.cluster_id.get_or_init(|| cluster_id);
+        Ok(())
+    }
+
+    /// The leader adopts learners that nothing was ever replicated to. Never voters: one that comes back empty
+    /// has forgotten its votes, and its id is spent.
+    pub(crate) async fn adopt_learners(self) {
+        loop {
+            sleep(LEADER_WAIT / 6).await;
+            let waiting: Vec<(u64, String)> = {
+                let metrics = self.raft.metrics();
+                let seen = metrics.borrow_watched();
+                let Some(replication) = &seen.replication else { continue };
+                let membership = seen.membership_config.membership();
+                let fresh = |id: &u64| replication.get(id).is_none_or(|matching| matching.is_none());
+                let learners = membership.learner_ids().filter(fresh);
+                learners.filter_map(|id| Some((id, membership.get_node(&id)?.peer.clone()))).collect()
+            };
+            for (id, address) in waiting {
+                if let Err(why) = self.adopt_peer(&address, self.shared.route(id)).await {
+                    tracing::info!(learner = id, why, "the new member is not there yet");
+                }
+            }
+        }
+    }
+}
+
+// Changes.
+impl Admin {
+    /// Makes the change through whichever node it must be made at.
+    pub(crate) async fn change(&self, change: Change, audit: Audit) -> Result<NodeId, AdminError> {
+        let deadline = tokio::time::Instant::now() + LEADER_WAIT;
+        loop {
+            let at = match change {
+                Change::Drain { node, .. } => Some(node),
+                _ => self.shared.leadership.borrow().leader,
+            };
+            let result = match at {
+                Some(node) if node == self.shared.node => self.execute(&change, &audit).await,
+                Some(node) => self.ask(node, &change, &audit).await,
+                None => Err(AdminError::NoQuorum),
+            };
+            match result {
+                Err(AdminError::NoQuorum) if tokio::time::Instant::now() < deadline => {
+                    sleep(RETRY_PAUSE).await
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn ask(&self, node: NodeId, change: &Change, audit: &Audit) -> Result<NodeId, AdminError> {
+        let address = self.shared.peer_address(node).ok_or(AdminError::NotFound(node))?;
+        let client = self.shared.channels.client(&address, Lane::Commands);
+        let mut client = client.map_err(|error| AdminError::Refused(error.to_string()))?;
+        let request = peer::AdministerRequest {
+            route: Some(self.shared.route(node.0)),
+            request: Some(encode(change)),
+            audit: Some(audit.into()),
+        };
+        match timeout(TRANSFER_TIMEOUT * 5, client.administer(request)).await {
+            Ok(Ok(response)) => Ok(NodeId(response.into_inner().node)),
+            Ok(Err(status)) => Err(match status.code() {
+                // Refused before anything was done.
+                Code::Aborted => AdminError::NoQuorum,
+                Code::NotFound => AdminError::NotFound(node),
+                Code::FailedPrecondition | Code::InvalidArgument => {
+                    AdminError::Refused(status.message().into())
+                }
+                _ => AdminError::Unknown,
+            }),
+            Err(_) => Err(AdminError::Unknown),
+        }
+    }
+
+    /// A change that a peer asks this node for.
+    pub(crate) async fn serve(
+        &self,
+        request: peer::AdministerRequest,
+    ) -> Result<peer::AdministerResponse, Status> {
+        let missing = |what| Status::invalid_argument(format!("the request has no {what}"));
+        let change = decode(request.request.ok_or_else(|| missing("change"))?)?;
+        let audit = request.audit.ok_or_else(|| missing("audit"))?;
+        let audit = Audit::from(audit);
+        match self.execute(&change, &audit).await {
+            Ok(node) => Ok(peer::AdministerResponse { node: node.0 }),
+            Err(error) => {
+                let code = match error {
+                    AdminError::NoQuorum => Code::Aborted,
+                    AdminError::NotFound(_) => Code::NotFound,
+                    AdminError::Refused(_) => Code::FailedPrecondition,
+                    AdminError::Unknown => Code::Unknown,
+                };
+                Err(Status::new(code, error.to_string()))
+            }
+        }
+    }
+
+    async fn execute(&self, change: &Change, audit: &Audit) -> Result<NodeId, AdminError> {
+        match change {
+            Change::AddLearner(contact) => self.add_learner(contact, audit).await,
+            Change::Promote(node) => self.promote(*node, audit).await,
+            Change::Remove(node) => self.remove(*node, audit).await,
+            Change::Transfer(to) => {
+                self.record(Action::Audit(Box::new(audit.clone()))).await?;
+                self.hand_over(*to).await
+            }
+            Change::Drain { undo, .. } => self.drain(*undo, audit).await,
+        }
+    }
+
+    async fn add_learner(&self, contact: &Contact, audit: &Audit) -> Result<NodeId, AdminError> {
+        let taken = self.members().into_iter().find(|member| member.peer == contact.peer);
+        if let Some(member) = taken {
+            return Err(AdminError::Refused(format!("node {} is already at {}", member.id, member.peer)));
+        }
+        let node = match self.record(Action::ReserveNode { audit: Box::new(audit.clone()) }).await? {
+            Answer::Node(node) => node,
+            answer => return Err(AdminError::Refused(format!("no id was reserved: {answer:?}"))),
+        };
+        self.wrote(self.raft.add_learner(node.0, contact.clone(), false).await)?;
+        Ok(node)
+    }
+
+    async fn promote(&self, node: NodeId, audit: &Audit) -> Result<NodeId, AdminError> {
+        let member = self.members().into_iter().find(|member| member.id == node);
+        match member {
+            None => return Err(AdminError::NotFound(node)),
+            Some(member) if member.voter => return Ok(node),
+            Some(_) => {}
+        }
+        let lag = self.lag(node);
+        if lag.is_none_or(|lag| lag > PROMOTE_LAG_MAX) {
+            let behind = lag.map_or("has received nothing yet".into(), |lag| format!("lacks {lag} entries"));
+            return Err(AdminError::Refused(format!(
+                "node {node} {behind}; start it and wait until it has caught up"
+            )));
+        }
+        self.record(Action::Audit(Box::new(audit.clone()))).await?;
+        self.wrote(self.raft.change_membership(ChangeMembers::AddVoterIds([node.0].into()), true).await)?;
+        Ok(node)
+    }
+
+    async fn remove(&self, node: NodeId, audit: &Audit) -> Result<NodeId, AdminError> {
+        let members = self.members();
+        let member = members.iter().find(|member| member.id == node).ok_or(AdminError::NotFound(node))?;
+        let voters = members.iter().filter(|member| member.voter).count();
+        if member.voter && voters == 1 {
+            return Err(AdminError::Refused(format!("node {node} is the last voter")));
+        }
+        if node == self.shared.node {
+            self.hand_over(None).await?;
+            return Err(AdminError::NoQuorum);
+        }
+        self.record(Action::Audit(Box::new(audit.clone()))).await?;
+        let change = if member.voter {
+            ChangeMembers::RemoveVoters([node.0].into())
+        } else {
+            ChangeMembers::RemoveNodes([node.0].into())
+        };
+        self.wrote(self.raft.change_membership(change, false).await)?;
+        Ok(node)
+    }
+
+    async fn drain(&self, undo: bool, audit: &Audit) -> Result<NodeId, AdminError> {
+        self.record(Action::Audit(Box::new(audit.clone()))).await?;
+        self.shared.set_draining(!undo);
+        self.raft.runtime_config().elect(undo);
+        if !undo && self.leads() {
+            self.hand_over(None).await?;
+        }
+        Ok(self.shared.node)
+    }
+
+    /// Hands leadership to `to`, or to each follower in the order of how much of the log it has.
+    pub(crate) async fn hand_over(&self, to: Option<NodeId>) -> Result<NodeId, AdminError> {
+        let me = self.shared.node;
+        let voters: BTreeSet<NodeId> =
+            self.members().into_iter().filter(|member| member.voter).map(|member| member.id).collect();
+        let targets: Vec<NodeId> = match to {
+            Some(to) if to == me => return Ok(me),
+            Some(to) if !voters.contains(&to) => return Err(AdminError::NotFound(to)),
+            Some(to) => vec![to],
+            None => {
+                let mut others: Vec<NodeId> = voters.into_iter().filter(|voter| *voter != me).collect();
+                others.sort_by_key(|voter| self.lag(*voter).unwrap_or(u64::MAX));
+                others
+            }
+        };
+        let mut leadership = self.shared.leadership.subscribe();
+        for target in targets {
+            if self.raft.trigger().transfer_leader(target.0).await.is_err() {
+                break;
+            }
+            let new = leadership.wait_for(|seen| seen.leader.is_some_and(|leader| leader != me));
+            if let Ok(Ok(seen)) = timeout(TRANSFER_TIMEOUT, new).await {
+                return Ok(seen.leader.unwrap_or(target));
+            }
+        }
+        Err(AdminError::Refused("no follower took over in time; is a majority of the others up?".into()))
+    }
+
+    fn leads(&self) -> bool {
+        self.shared.leadership.borrow().leader == Some(self.shared.node)
+    }
+
+    /// Entries that a follower lacks, as this leader knows; `None`: nothing is known of it.
+    fn lag(&self, node: NodeId) -> Option<u64> {
+        let metrics = self.raft.metrics();
+        let seen = metrics.borrow_watched();
+        let matching = seen.replication.as_ref()?.get(&node.0)?.as_ref()?.index;
+        Some(seen.last_log_index.unwrap_or(0).saturating_sub(matching))
+    }
+
+    pub(crate) fn members(&self) -> Vec<Member> {
+        members(&self.shared)
+    }
+
+    async fn record(&self, action: Action) -> Result<Answer, AdminError> {
+        let command = self.naming.name(&self.shared, action);
+        match self.router.send(vec![command]).await.pop() {
+            Some(Ok(outcome)) => Ok(outcome.answer),
+            Some(Err(crate::ProposeError::Unknown)) | None => Err(AdminError::Unknown),
+            Some(Err(crate::ProposeError::NoQuorum)) => Err(AdminError::NoQuorum),
+            Some(Err(error)) => Err(AdminError::Refused(error.to_string())),
+        }
+    }
+
+    fn wrote<T, E: std::fmt::Display>(&self, written: Result<T, E>) -> Result<(), AdminError> {
+        match written {
+            Ok(_) => Ok(()),
+            Err(_) if !self.leads() => Err(AdminError::Unknown),
+            Err(error) => Err(AdminError::Refused(error.to_string())),
+        }
+    }
+}
+
+/// The members by the latest membership applied here.
+pub(crate) fn members(shared: &Shared) -> Vec<Member> {
+    let membership = shared.membership.read();
+    let voters: BTreeSet<u64> = membership.voter_ids().collect();
+    membership.nodes().map(|(id, contact)| Member::new(*id, contact, voters.contains(id))).collect()
+}
+
+fn encode(change: &Change) -> administer_request::Request {
+    use administer_request::Request;
+    match change {
+        Change::AddLearner(contact) => {
+            Request::AddLearner(peer::AddLearner { node: Some(encode_contact(0, contact)) })
+        }
+        Change::Promote(node) => Request::Promote(node.0),
+        Change::Remove(node) => Request::Remove(node.0),
+        Change::Transfer(to) => Request::Transfer(peer::TransferTo { to: to.map(|to| to.0) }),
+        Change::Drain { node, undo } => Request::Drain(peer::DrainNode { node: node.0, undo: *undo }),
+    }
+}
+
+fn decode(request: administer_request::Request) -> Result<Change, Status> {
+    use administer_request::Request;
+    Ok(match request {
+        Request::AddLearner(add) => {
+            let node = add.node.ok_or_else(|| Status::invalid_argument("the request has no node"))?;
+            Change::AddLearner(decode_contact(&node))
+        }
+        Request::Promote(node) => Change::Promote(NodeId(node)),
+        Request::Remove(node) => Change::Remove(NodeId(node)),
+        Request::Transfer(transfer) => Change::Transfer(transfer.to.map(NodeId)),
+        Request::Drain(drain) => Change::Drain { node: NodeId(drain.node), undo: drain.undo },
+    })
+}

@@ -1,0 +1,59 @@
+//! What a node does now and then: purge the log below its snapshot, let the log writer use idle time, watch the
+//! room on the disk, and stand back from elections while its state is in doubt.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use store::Wal;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::shared::Shared;
+use crate::types::Raft;
+
+/// How often the log's writer is offered idle time.
+const LOG_TICK: Duration = Duration::from_millis(100);
+
+/// Log ticks between two looks at the slow things.
+const SLOW_TICKS: u64 = 20;
+
+pub(crate) async fn keep_house(shared: Arc<Shared>, raft: Raft, wal: Wal, disk_low: Arc<AtomicBool>) {
+    let mut every = interval(LOG_TICK);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in 0_u64.. {
+        every.tick().await;
+        wal.tick();
+        let out_of_service = shared.out_of_service();
+        raft.runtime_config().elect(!out_of_service && !shared.is_draining());
+        if tick.is_multiple_of(SLOW_TICKS) {
+            purge(&raft, &wal).await;
+            watch_disk(&wal, &disk_low);
+        }
+    }
+}
+
+/// Retention is by bytes: a follower that was away comes back by the log as long as the log's limit allows.
+async fn purge(raft: &Raft, wal: &Wal) {
+    let snapshot = raft.metrics().borrow_watched().snapshot.map(|id| id.index);
+    if let Some((snapshot, purgeable)) = snapshot.zip(wal.purgeable()) {
+        // An error here means that the core has stopped, which others notice.
+        let _ = raft.trigger().purge_log(snapshot.min(purgeable.index)).await;
+    }
+}
+
+fn watch_disk(wal: &Wal, disk_low: &AtomicBool) {
+    match wal.disk_space() {
+        Ok(space) => {
+            if space.is_low() && !disk_low.swap(space.is_low(), Ordering::Relaxed) {
+                tracing::error!(
+                    available_bytes = space.available_bytes,
+                    reserve_bytes = space.reserve_bytes,
+                    "the disk is almost full: only commands that free something are accepted"
+                );
+            }
+            disk_low.store(space.is_low(), Ordering::Relaxed);
+        }
+        Err(error) => tracing::warn!(%error, "the free space of the disk cannot be read"),
+    }
+}

@@ -1,0 +1,74 @@
+//! Every limit of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Commands in one log entry. Applying so many takes about 2 ms, a small part of a heartbeat.
+pub const BATCH_COMMANDS_MAX: usize = 2048;
+
+/// Encoded bytes of commands in one log entry, well below the log's own limit for a payload.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Log entries that the leader has proposed and not yet seen applied. Two keep the pipeline full; more would
+/// only split the same commands over more syncs.
+pub const ENTRIES_IN_FLIGHT_MAX: usize = 2;
+
+/// Commands that entered at this node and have no answer yet. Beyond this a proposal is refused as overload.
+pub const COMMANDS_WAITING_MAX: usize = 65_536;
+
+/// Submissions waiting for a place in a leader's next entry.
+pub const SUBMISSIONS_WAITING_MAX: usize = 4096;
+
+/// Read rounds under way at a time; each serves every read that waited when it began.
+pub const READ_ROUNDS_MAX: usize = 2;
+
+/// Reads waiting for a round.
+pub const READS_WAITING_MAX: usize = 16_384;
+
+/// How long a request that was certainly not executed waits for a leader: about two slow elections.
+pub const LEADER_WAIT: Duration = Duration::from_secs(3);
+
+/// How long a command that may have been executed is followed up before its outcome is called unknown. After
+/// this its `valid_until` has passed too, unless the log's clock stood still.
+pub const OUTCOME_WAIT: Duration = Duration::from_millis(domain::limits::VALID_MS);
+
+/// Pause before a command is offered again to a leader that refused it or whose connection broke.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Time for a new connection to a peer.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A link without an answer to a ping for this long is broken: a frozen peer must not hold a stream for ever.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Largest message between peers: one replicated batch of entries, each at most one payload of the log.
+pub const PEER_MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Entries in one message to a follower …
+pub const REPLICATION_ENTRIES_MAX: u64 = 512;
+
+/// … and their bytes, so that a heartbeat never waits long behind one of them.
+pub const REPLICATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of log read at once to be applied.
+pub const APPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A snapshot install may take this long. It must exceed the worst install: a sender that gives up earlier
+/// makes the receiver queue one install behind another.
+pub const SNAPSHOT_INSTALL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The leader commits a tick at least this often …
+pub const TICK_IDLE: Duration = Duration::from_millis(1000);
+
+/// … and this often while a key with an end lives.
+pub const TICK_LEASES: Duration = Duration::from_millis(200);
+
+/// Entries and time of activity between two checkpoints.
+pub const CHECKPOINT_ENTRIES: u64 = 10_000;
+pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Time for a new leader to take over in a planned hand-over before the next follower is tried.
+pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Apply has something to do and does not move for this long: the process is stuck and ends itself.
+pub const APPLY_STUCK_TIMEOUT: Duration = Duration::from_secs(10);

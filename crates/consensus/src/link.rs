@@ -1,0 +1,147 @@
+//! The warm stream over which this node sends commands to one leader.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{Command, NodeId, Outcome};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use wire::peer::{ForwardRequest, ForwardResponse, Forwarding};
+
+use crate::limits::SUBMISSIONS_WAITING_MAX;
+use crate::peer::Lane;
+use crate::sequencer::Verdict;
+use crate::shared::Shared;
+
+/// One link for each peer that ever led.
+pub(crate) struct Links {
+    shared: Arc<Shared>,
+    open: BTreeMap<(NodeId, String), mpsc::Sender<Outgoing>>,
+}
+
+struct Outgoing {
+    commands: Vec<Command>,
+    verdict: oneshot::Sender<Verdict>,
+}
+
+impl Links {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, open: BTreeMap::new() }
+    }
+
+    pub(crate) fn send(&mut self, leader: NodeId, commands: Vec<Command>) -> oneshot::Receiver<Verdict> {
+        let (verdict, receiver) = oneshot::channel();
+        let Some(address) = self.shared.peer_address(leader) else {
+            // A leader that is not in the membership applied here: it was added while this node was behind.
+            let _ = verdict.send(Verdict::NotLeader(None));
+            return receiver;
+        };
+        let shared = &self.shared;
+        let link = self.open.entry((leader, address)).or_insert_with_key(|(leader, address)| {
+            let (tx, outgoing) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+            let link = Link { shared: shared.clone(), leader: *leader, address: address.clone() };
+            shared.environment.task("link", link.run(outgoing));
+            tx
+        });
+        if let Err(full) = link.try_send(Outgoing { commands, verdict }) {
+            let _ = full.into_inner().verdict.send(Verdict::Overloaded);
+        }
+        receiver
+    }
+}
+
+struct Link {
+    shared: Arc<Shared>,
+    leader: NodeId,
+    address: String,
+}
+
+impl Link {
+    /// Opens a stream when there is something to send, again and again.
+    async fn run(self, mut outgoing: mpsc::Receiver<Outgoing>) {
+        while let Some(first) = outgoing.recv().await {
+            if let Err(status) = self.stream(first, &mut outgoing).await {
+                tracing::info!(leader = %self.leader, %status, "the stream of commands to the leader broke");
+            }
+        }
+    }
+
+    /// One stream, from its first message to its end. What has no answer then may have been executed: dropping
+    /// its sender says so.
+    async fn stream(
+        &self,
+        first: Outgoing,
+        outgoing: &mut mpsc::Receiver<Outgoing>,
+    ) -> Result<(), tonic::Status> {
+        let unavailable = |error: tonic::transport::Error| tonic::Status::unavailable(error.to_string());
+        let mut client = self.shared.channels.client(&self.address, Lane::Commands).map_err(unavailable)?;
+        let (requests, stream) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+        let mut waiting: BTreeMap<u64, oneshot::Sender<Verdict>> = BTreeMap::new();
+        let mut batch = 0;
+        let mut push = |next: Outgoing, waiting: &mut BTreeMap<u64, oneshot::Sender<Verdict>>| {
+            batch += 1;
+            waiting.insert(batch, next.verdict);
+            let commands = next.commands.iter().map(Into::into).collect();
+            ForwardRequest { route: Some(self.shared.route(self.leader.0)), batch, commands }
+        };
+        // The channel is new and holds more than one.
+        let _ = requests.try_send(push(first, &mut waiting));
+        let mut responses = client.forward(ReceiverStream::new(stream)).await?.into_inner();
+        loop {
+            tokio::select! {
+                next = outgoing.recv() => {
+                    let Some(next) = next else { return Ok(()) };
+                    let request = push(next, &mut waiting);
+                    if requests.send(request).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                response = responses.message() => {
+                    let Some(response) = response? else { return Ok(()) };
+                    if let Some(verdict) = waiting.remove(&response.batch) {
+                        let _ = verdict.send(decode(response));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn decode(response: ForwardResponse) -> Verdict {
+    let leader = (response.leader != 0).then_some(NodeId(response.leader));
+    match response.refused() {
+        Forwarding::NotLeader => Verdict::NotLeader(leader),
+        Forwarding::Overloaded => Verdict::Overloaded,
+        Forwarding::OutOfService => Verdict::OutOfService,
+        Forwarding::Unknown => Verdict::Unknown,
+        Forwarding::Executed => {
+            let outcomes = response.outcomes.into_iter().map(Outcome::try_from).collect::<Result<_, _>>();
+            outcomes.map_or_else(
+                |error| {
+                    tracing::error!(%error, "a leader's outcomes cannot be read");
+                    Verdict::Unknown
+                },
+                Verdict::Outcomes,
+            )
+        }
+    }
+}
+
+/// The answer to a batch that came over a link.
+pub(crate) fn encode(batch: u64, verdict: Verdict) -> ForwardResponse {
+    let mut response = ForwardResponse { batch, ..ForwardResponse::default() };
+    match verdict {
+        Verdict::Outcomes(outcomes) => {
+            response.outcomes = outcomes.iter().map(Into::into).collect();
+            response.set_refused(Forwarding::Executed);
+        }
+        Verdict::NotLeader(leader) => {
+            response.leader = leader.map_or(0, |leader| leader.0);
+            response.set_refused(Forwarding::NotLeader);
+        }
+        Verdict::Overloaded => response.set_refused(Forwarding::Overloaded),
+        Verdict::OutOfService => response.set_refused(Forwarding::OutOfService),
+        Verdict::Unknown => response.set_refused(Forwarding::Unknown),
+    }
+    response
+}

@@ -1,0 +1,54 @@
+//! Counts of this crate, read by whoever exports them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Commands that entered here and got an outcome.
+    pub proposals_executed: Counter,
+    /// … were certainly not executed.
+    pub proposals_refused: Counter,
+    /// … may or may not have been executed.
+    pub proposals_unknown: Counter,
+    /// Batches sent again, to a new leader or over a new connection.
+    pub proposals_resent: Counter,
+    /// Entries that this node proposed as leader, and the commands in them.
+    pub entries_proposed: Counter,
+    pub commands_proposed: Counter,
+    /// Entries applied that held more than the cluster's own housekeeping.
+    pub entries_active: Counter,
+    /// Commands applied, and of those the repetitions.
+    pub commands_applied: Counter,
+    pub commands_repeated: Counter,
+    /// Quorum rounds made for reads, and the reads that shared them.
+    pub read_rounds: Counter,
+    pub reads: Counter,
+    pub reads_failed: Counter,
+    pub leases_granted: Counter,
+    pub leases_renewed: Counter,
+    pub leases_released: Counter,
+    pub leases_refused: Counter,
+    /// Keys that ended by themselves.
+    pub keys_expired: Counter,
+    /// Changes of leader that this node saw.
+    pub leader_changes: Counter,
+    pub snapshots_built: Counter,
+    pub snapshots_installed: Counter,
+    pub snapshots_sent: Counter,
+    /// Requests of peers that were refused because they were meant for another cluster or node, or damaged.
+    pub peer_requests_refused: Counter,
+}

@@ -1,0 +1,196 @@
+//! Linearizable reads by shared quorum rounds.
+//!
+//! The join rule: a read joins only a round whose first message leaves the leader after the read arrived at the
+//! node that serves it. So a round takes along every read that waits when it begins, and none that comes later.
+//! There are no lease reads: the age of an acknowledgement justifies nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{LogTime, NodeId, State};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use openraft::raft::linearizable_read::LinearizerOption;
+use parking_lot::RwLockReadGuard;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use wire::peer;
+
+use crate::ReadError;
+use crate::environment::BoxFuture;
+use crate::limits::{LEADER_WAIT, READ_ROUNDS_MAX, READS_WAITING_MAX, RETRY_PAUSE};
+use crate::peer::Lane;
+use crate::shared::{Leadership, Shared};
+use crate::types::Raft;
+
+/// What a quorum round proved: at some moment after the read was asked for, `leader` led in `term`, and
+/// everything up to `index` was decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    pub(crate) leader: NodeId,
+    pub(crate) term: u64,
+    pub(crate) index: u64,
+    /// The leader's log clock when the round was over.
+    pub(crate) clock: LogTime,
+}
+
+/// A look at the state that is at least as new as the moment the read was asked for.
+pub struct Reading {
+    shared: Arc<Shared>,
+    pub leader: NodeId,
+    pub term: u64,
+    /// The read index: the state holds at least everything up to here.
+    pub index: u64,
+    /// The log clock by which remaining times are told.
+    pub clock: LogTime,
+}
+
+impl Reading {
+    pub(crate) fn new(shared: Arc<Shared>, round: Round) -> Self {
+        let Round { leader, term, index, clock } = round;
+        // This node may have applied later entries than the round saw, and with them a later time.
+        let clock = clock.max(shared.state.read().now());
+        Self { shared, leader, term, index, clock }
+    }
+
+    /// The state. Hold it briefly: nothing is applied meanwhile.
+    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.shared.state.read()
+    }
+
+    /// The node that has tenure: the leader of this term has recorded that it finished taking over.
+    pub fn active(&self) -> Option<NodeId> {
+        let state = self.state();
+        state.tenure().filter(|tenure| tenure.term == self.term).map(|tenure| tenure.node)
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Reads {
+    queue: mpsc::Sender<Waiting>,
+}
+
+struct Waiting {
+    /// Asked by a peer for its own reads: only a round that this node leads will do, and nothing is retried.
+    for_peer: bool,
+    answer: oneshot::Sender<Result<Round, ReadError>>,
+}
+
+impl Reads {
+    pub(crate) fn start(shared: Arc<Shared>, raft: Raft) -> Self {
+        let (queue, waiting) = mpsc::channel(READS_WAITING_MAX);
+        let spawn = shared.environment.clone();
+        spawn.task("reads", run(shared, raft, waiting));
+        Self { queue }
+    }
+
+    pub(crate) async fn round(&self, for_peer: bool) -> Result<Round, ReadError> {
+        let (answer, receiver) = oneshot::channel();
+        self.queue.try_send(Waiting { for_peer, answer }).map_err(|_| ReadError::Overloaded)?;
+        receiver.await.unwrap_or(Err(ReadError::NoQuorum))
+    }
+}
+
+async fn run(shared: Arc<Shared>, raft: Raft, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+    loop {
+        let free = under_way.len() < READ_ROUNDS_MAX;
+        let first = tokio::select! {
+            biased;
+            Some(()) = under_way.next() => continue,
+            first = waiting.recv(), if free => first,
+        };
+        let Some(first) = first else { return };
+        let mut reads = vec![first];
+        while let Ok(read) = waiting.try_recv() {
+            reads.push(read);
+        }
+        under_way.push(Box::pin(serve(shared.clone(), raft.clone(), reads)));
+    }
+}
+
+/// One round for all of `reads`.
+async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) {
+    shared.metrics.reads.add(reads.len() as u64);
+    let deadline = Instant::now() + LEADER_WAIT;
+    let mut leadership = shared.leadership.subscribe();
+    let result = loop {
+        let seen = *leadership.borrow_and_update();
+        let leads = seen.leader == Some(shared.node);
+        if !leads {
+            // One hop only: a peer asks again by itself, and perhaps another node.
+            let (peers, own): (Vec<_>, Vec<_>) = reads.into_iter().partition(|read| read.for_peer);
+            answer(peers, Err(ReadError::NoQuorum));
+            reads = own;
+        }
+        if reads.is_empty() {
+            return;
+        }
+        let round = match seen.leader {
+            Some(_) if leads => lead_round(&shared, &raft).await,
+            Some(leader) => ask_leader(&shared, leader).await,
+            None => None,
+        };
+        if round.is_some() || Instant::now() >= deadline {
+            break round.ok_or(ReadError::NoQuorum);
+        }
+        let retry = async {
+            tokio::select! {
+                _ = leadership.changed() => {}
+                () = sleep(RETRY_PAUSE) => {}
+            }
+        };
+        let _ = timeout_at(deadline, retry).await;
+    };
+    if result.is_err() {
+        shared.metrics.reads_failed.add(reads.len() as u64);
+    }
+    answer(reads, result);
+}
+
+fn answer(reads: Vec<Waiting>, result: Result<Round, ReadError>) {
+    for read in reads {
+        // Whoever asked may be gone.
+        let _ = read.answer.send(result);
+    }
+}
+
+/// A round that this node makes as leader. `None`: it could not prove that it leads.
+async fn lead_round(shared: &Shared, raft: &Raft) -> Option<Round> {
+    // An age of zero: only an acknowledgement of a message sent after this call counts.
+    let option = LinearizerOption::new(Some(Duration::ZERO), true);
+    shared.metrics.read_rounds.add(1);
+    let linearizer = raft.get_read_linearizer(option).await.ok()?;
+    let read_id = *linearizer.read_log_id().log_id();
+    // The read index is at least this term's blank entry, so its term is the one that was proven.
+    let term = *read_id.leader_id;
+    // The clock of this term starts when that entry is applied here.
+    let running = async {
+        let mut leadership = shared.leadership.subscribe();
+        let settled = |seen: &Leadership| seen.term > term || (seen.term == term && seen.stamping);
+        // The sender is in `shared`.
+        let _ = leadership.wait_for(settled).await;
+    };
+    timeout(LEADER_WAIT, running).await.ok()?;
+    let stamp = shared.clock.stamp().filter(|stamp| stamp.term == term)?;
+    Some(Round { leader: shared.node, term, index: read_id.index, clock: stamp.time })
+}
+
+async fn ask_leader(shared: &Shared, leader: NodeId) -> Option<Round> {
+    let address = shared.peer_address(leader)?;
+    let mut client = shared.channels.client(&address, Lane::Commands).ok()?;
+    let request = peer::ReadIndexRequest { route: Some(shared.route(leader.0)) };
+    let mut leadership = shared.leadership.subscribe();
+    leadership.mark_unchanged();
+    let response = tokio::select! {
+        response = client.read_index(request) => response.ok()?.into_inner(),
+        // A frozen leader answers nothing; its successor is asked as soon as it is known.
+        _ = leadership.wait_for(|seen| seen.leader != Some(leader)) => return None,
+    };
+    response.leads.then_some(Round {
+        leader,
+        term: response.term,
+        index: response.index,
+        clock: LogTime::from_ns(response.clock_ns),
+    })
+}

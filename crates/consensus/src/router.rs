@@ -1,0 +1,282 @@
+//! The entry node's side of a proposal: find the leader, send, send again, and say what became of it.
+//!
+//! Every command carries an id, so the same command may be sent to one leader after another: it runs once. When
+//! the leader changes, everything without an answer goes to the new one at once and in its old order, without
+//! waiting for the old connection to break.
+//!
+//! What may be said: *not executed* only if no sending is without a certain refusal; otherwise the outcome, or
+//! *unknown*.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{Answer, Command, Outcome, Refusal};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::ProposeError;
+use crate::environment::BoxFuture;
+use crate::limits::{
+    BATCH_COMMANDS_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT, OUTCOME_WAIT, RETRY_PAUSE, SUBMISSIONS_WAITING_MAX,
+};
+use crate::link::Links;
+use crate::sequencer::{Sequencer, Verdict};
+use crate::shared::{Leadership, Shared};
+
+pub(crate) type Results = Vec<Result<Outcome, ProposeError>>;
+
+struct Entering {
+    commands: Vec<Command>,
+    results: oneshot::Sender<Results>,
+    /// Its share of the commands that may wait; given back when it is dropped.
+    permit: OwnedSemaphorePermit,
+}
+
+#[derive(Clone)]
+pub(crate) struct Router {
+    queue: mpsc::Sender<Entering>,
+    room: Arc<Semaphore>,
+}
+
+impl Router {
+    pub(crate) fn start(shared: Arc<Shared>, sequencer: Sequencer) -> Self {
+        let (queue, entering) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+        let run = Run {
+            links: Links::new(shared.clone()),
+            shared: shared.clone(),
+            sequencer,
+            pending: BTreeMap::new(),
+            next: 0,
+            verdicts: FuturesUnordered::new(),
+        };
+        shared.environment.task("router", run.run(entering));
+        Self { queue, room: Arc::new(Semaphore::new(COMMANDS_WAITING_MAX)) }
+    }
+
+    /// Sends commands to whoever leads, in this order, and returns what became of each.
+    pub(crate) async fn send(&self, commands: Vec<Command>) -> Results {
+        let count = commands.len();
+        let overloaded = |what| vec![Err(ProposeError::Overloaded(what)); count];
+        let Ok(permit) = self.room.clone().try_acquire_many_owned(u32::try_from(count).unwrap_or(u32::MAX))
+        else {
+            return overloaded("commands without an answer at this node");
+        };
+        let (results, receiver) = oneshot::channel();
+        if self.queue.try_send(Entering { commands, results, permit }).is_err() {
+            return overloaded("requests waiting to be sent at this node");
+        }
+        receiver.await.unwrap_or_else(|_| vec![Err(ProposeError::Unknown); count])
+    }
+
+    /// Commands that entered here and have no answer yet.
+    pub(crate) fn waiting(&self) -> usize {
+        COMMANDS_WAITING_MAX - self.room.available_permits()
+    }
+}
+
+/// Some submissions sent as one, because they waited together.
+struct Pending {
+    commands: Vec<Command>,
+    parts: Vec<Part>,
+    entered: Instant,
+    /// The leadership it was last sent under; `None`: it waits to be sent.
+    sent: Option<Leadership>,
+    /// Sendings that were not certainly refused. Above zero, it may have been executed.
+    open: u32,
+}
+
+struct Part {
+    count: usize,
+    results: oneshot::Sender<Results>,
+    _permit: OwnedSemaphorePermit,
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    sequencer: Sequencer,
+    links: Links,
+    /// In the order of entering, which is the order of every sending.
+    pending: BTreeMap<u64, Pending>,
+    next: u64,
+    verdicts: FuturesUnordered<BoxFuture<'static, (u64, Leadership, Verdict)>>,
+}
+
+impl Run {
+    async fn run(mut self, mut entering: mpsc::Receiver<Entering>) {
+        let mut leadership = self.shared.leadership.subscribe();
+        let mut again = interval(RETRY_PAUSE);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                changed = leadership.changed() => {
+                    changed.expect("the sender is in `shared`");
+                    let now = *leadership.borrow_and_update();
+                    self.send_all(now);
+                }
+                Some((id, under, verdict)) = self.verdicts.next() => self.judge(id, under, verdict),
+                first = entering.recv() => match first {
+                    Some(first) => self.enter(first, &mut entering),
+                    None => return,
+                },
+                _ = again.tick(), if !self.pending.is_empty() => {
+                    self.give_up();
+                    let now = *leadership.borrow();
+                    self.send_all(now);
+                }
+            }
+        }
+    }
+
+    /// `first` and what waits behind it become one sending.
+    fn enter(&mut self, first: Entering, entering: &mut mpsc::Receiver<Entering>) {
+        let mut next = Some(first);
+        while let Some(first) = next.take() {
+            let mut commands = first.commands;
+            let mut parts =
+                vec![Part { count: commands.len(), results: first.results, _permit: first.permit }];
+            while let Ok(more) = entering.try_recv() {
+                if commands.len() + more.commands.len() > BATCH_COMMANDS_MAX {
+                    next = Some(more);
+                    break;
+                }
+                parts.push(Part { count: more.commands.len(), results: more.results, _permit: more.permit });
+                commands.extend(more.commands);
+            }
+            let id = self.next;
+            self.next += 1;
+            let pending = Pending { commands, parts, entered: Instant::now(), sent: None, open: 0 };
+            self.pending.insert(id, pending);
+            let now = *self.shared.leadership.borrow();
+            self.send(id, now);
+        }
+    }
+
+    /// Sends everything that was not yet sent under this leadership.
+    fn send_all(&mut self, now: Leadership) {
+        let due = |pending: &Pending| {
+            pending.sent.is_none_or(|sent| (sent.term, sent.leader) != (now.term, now.leader))
+        };
+        let due: Vec<u64> =
+            self.pending.iter().filter(|(_, pending)| due(pending)).map(|(id, _)| *id).collect();
+        for id in due {
+            self.send(id, now);
+        }
+    }
+
+    fn send(&mut self, id: u64, now: Leadership) {
+        let Some(leader) = now.leader else { return };
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        if pending.open > 0 {
+            self.shared.metrics.proposals_resent.add(1);
+        }
+        pending.sent = Some(now);
+        pending.open += 1;
+        let commands = pending.commands.clone();
+        let verdict = if leader == self.shared.node {
+            self.sequencer.submit(commands)
+        } else {
+            self.links.send(leader, commands)
+        };
+        self.verdicts.push(Box::pin(async move { (id, now, verdict.await.unwrap_or(Verdict::Unknown)) }));
+    }
+
+    fn judge(&mut self, id: u64, under: Leadership, verdict: Verdict) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        let latest = pending.sent.is_some_and(|sent| (sent.term, sent.leader) == (under.term, under.leader));
+        match verdict {
+            Verdict::Outcomes(outcomes) if stale(&outcomes) => {
+                // The whole entry was stamped in another term: nothing in it ran.
+                pending.open -= 1;
+                if latest {
+                    pending.sent = None;
+                }
+            }
+            Verdict::Outcomes(outcomes) => {
+                let certain = pending.open == 1;
+                self.finish(id, outcomes.into_iter().map(|outcome| told(outcome, certain)).collect());
+            }
+            Verdict::NotLeader(_) => {
+                pending.open -= 1;
+                // Sent again after a pause, or as soon as another leader is known.
+                if latest {
+                    pending.sent = None;
+                }
+            }
+            Verdict::Overloaded | Verdict::OutOfService => {
+                pending.open -= 1;
+                if pending.open == 0 {
+                    let error = match verdict {
+                        Verdict::Overloaded => ProposeError::Overloaded("submissions waiting at the leader"),
+                        _ => ProposeError::OutOfService,
+                    };
+                    let results = vec![Err(error); pending.commands.len()];
+                    self.finish(id, results);
+                } else if latest {
+                    pending.sent = None;
+                }
+            }
+            Verdict::Unknown => {
+                if latest {
+                    pending.sent = None;
+                }
+            }
+        }
+    }
+
+    /// Answers what has waited too long.
+    fn give_up(&mut self) {
+        let now = Instant::now();
+        let late = |pending: &Pending| {
+            let limit = if pending.open == 0 { LEADER_WAIT } else { OUTCOME_WAIT };
+            now.duration_since(pending.entered) > limit
+        };
+        let late: Vec<u64> =
+            self.pending.iter().filter(|(_, pending)| late(pending)).map(|(id, _)| *id).collect();
+        for id in late {
+            let pending = &self.pending[&id];
+            let error = if pending.open == 0 { ProposeError::NoQuorum } else { ProposeError::Unknown };
+            let results = vec![Err(error); pending.commands.len()];
+            self.finish(id, results);
+        }
+    }
+
+    fn finish(&mut self, id: u64, mut results: Results) {
+        let pending = self.pending.remove(&id).expect("it is being answered");
+        assert_eq!(results.len(), pending.commands.len(), "one result for each command");
+        let metrics = &self.shared.metrics;
+        for result in &results {
+            match result {
+                Ok(_) => metrics.proposals_executed.add(1),
+                Err(ProposeError::Unknown) => metrics.proposals_unknown.add(1),
+                Err(_) => metrics.proposals_refused.add(1),
+            }
+        }
+        for part in pending.parts {
+            let rest = results.split_off(part.count);
+            // Whoever asked may be gone; the command is in the log all the same.
+            let _ = part.results.send(results);
+            results = rest;
+        }
+    }
+}
+
+fn stale(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().any(|outcome| outcome.answer == Answer::Refused(Refusal::StaleStamp))
+}
+
+/// What an outcome says to whoever asked. `certain`: this was the only sending.
+fn told(outcome: Outcome, certain: bool) -> Result<Outcome, ProposeError> {
+    match outcome.answer {
+        // Refused for its age. An earlier sending may have run and been forgotten since.
+        Answer::Refused(Refusal::Late) if certain => Err(ProposeError::NoQuorum),
+        Answer::Refused(Refusal::Late) => Err(ProposeError::Unknown),
+        Answer::Refused(Refusal::Overload) if certain => {
+            Err(ProposeError::Overloaded("outcomes that are remembered"))
+        }
+        Answer::Refused(Refusal::Overload) => Err(ProposeError::Unknown),
+        _ => Ok(outcome),
+    }
+}

@@ -1,0 +1,212 @@
+//! The leader's side of a proposal: stamp, batch, propose, hand back outcomes.
+//!
+//! Whatever waits when a place is free becomes one log entry, so the time of the entries under way is the
+//! batching window and no timer is needed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use domain::{Command, NodeId, Outcome};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use openraft::errors::ClientWriteError;
+use openraft::impls::ProgressResponder;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::environment::BoxFuture;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, SUBMISSIONS_WAITING_MAX};
+use crate::machine::stamped;
+use crate::shared::{Leadership, Shared};
+use crate::types::{Batch, Raft, committed_leader};
+
+/// What became of a submission at this node.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// One for each command, in order.
+    Outcomes(Vec<Outcome>),
+    /// Certainly not executed: this node does not lead.
+    NotLeader(Option<NodeId>),
+    /// Certainly not executed: too much is waiting.
+    Overloaded,
+    /// Certainly not executed: this node's state is in doubt.
+    OutOfService,
+    /// Proposed, and what became of it cannot be said.
+    Unknown,
+}
+
+struct Submission {
+    commands: Vec<Command>,
+    verdict: oneshot::Sender<Verdict>,
+}
+
+/// A handle to the sequencer of this node.
+#[derive(Clone)]
+pub(crate) struct Sequencer {
+    queue: mpsc::Sender<Submission>,
+}
+
+impl Sequencer {
+    pub(crate) fn start(shared: Arc<Shared>, raft: Raft) -> Self {
+        let (queue, waiting) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+        let environment = shared.environment.clone();
+        let run = Run { shared, raft, waiting, under_way: FuturesUnordered::new(), held: None };
+        environment.task("sequencer", run.run());
+        Self { queue }
+    }
+
+    /// Submits commands to be proposed by this node, in the order of the calls. At most
+    /// [`BATCH_COMMANDS_MAX`] at once.
+    pub(crate) fn submit(&self, commands: Vec<Command>) -> oneshot::Receiver<Verdict> {
+        assert!(commands.len() <= BATCH_COMMANDS_MAX, "the caller splits what is larger than an entry");
+        let (verdict, receiver) = oneshot::channel();
+        if let Err(full) = self.queue.try_send(Submission { commands, verdict }) {
+            // The receiver is just below in the stack, so it is there to be told.
+            let _ = full.into_inner().verdict.send(Verdict::Overloaded);
+        }
+        receiver
+    }
+
+    /// As [`Sequencer::submit`], for the leader's own commands, which nobody waits for.
+    pub(crate) fn submit_own(&self, command: Command) {
+        drop(self.submit(vec![command]));
+    }
+}
+
+type Proposed = BoxFuture<'static, ()>;
+
+struct Run {
+    shared: Arc<Shared>,
+    raft: Raft,
+    waiting: mpsc::Receiver<Submission>,
+    under_way: FuturesUnordered<Proposed>,
+    /// Taken from the queue, but too large for the entry that was being made.
+    held: Option<Submission>,
+}
+
+impl Run {
+    async fn run(mut self) {
+        let mut leadership = self.shared.leadership.subscribe();
+        loop {
+            let free = self.under_way.len() < ENTRIES_IN_FLIGHT_MAX;
+            let next = tokio::select! {
+                biased;
+                Some(()) = self.under_way.next() => continue,
+                next = next(&mut self.held, &mut self.waiting), if free => next,
+            };
+            let Some(first) = next else { return };
+            let seen = self.settled(&mut leadership).await;
+            if !seen.stamping {
+                let _ = first.verdict.send(Verdict::NotLeader(seen.leader));
+                continue;
+            }
+            if self.shared.out_of_service() {
+                let _ = first.verdict.send(Verdict::OutOfService);
+                continue;
+            }
+            let batch = self.gather(first);
+            self.propose(batch).await;
+        }
+    }
+
+    /// Elected, but its clock does not run yet: soon it does, or another leads.
+    async fn settled(&mut self, leadership: &mut watch::Receiver<Leadership>) -> Leadership {
+        let me = self.shared.node;
+        loop {
+            tokio::select! {
+                Some(()) = self.under_way.next() => {}
+                seen = leadership.wait_for(|seen| seen.stamping || seen.leader != Some(me)) => {
+                    return *seen.expect("the sender is in `shared`");
+                }
+            }
+        }
+    }
+
+    /// `first` and whatever waits behind it, up to the limits of an entry.
+    fn gather(&mut self, first: Submission) -> Vec<Submission> {
+        let mut commands = first.commands.len();
+        let mut bytes = size(&first.commands);
+        let mut batch = vec![first];
+        while let Ok(submission) = self.waiting.try_recv() {
+            commands += submission.commands.len();
+            bytes += size(&submission.commands);
+            if commands > BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX {
+                self.held = Some(submission);
+                break;
+            }
+            batch.push(submission);
+        }
+        batch
+    }
+
+    async fn propose(&mut self, batch: Vec<Submission>) {
+        let Some(stamp) = self.shared.clock.stamp() else {
+            return refuse(batch, None);
+        };
+        let wall_ms = self.shared.environment.clock.wall_ms();
+        let mut commands: Vec<Command> = Vec::new();
+        let mut parts: VecDeque<(usize, oneshot::Sender<Verdict>)> = VecDeque::new();
+        for submission in batch {
+            parts.push_back((submission.commands.len(), submission.verdict));
+            commands.extend(submission.commands);
+        }
+        for command in &mut commands {
+            command.action.resolve_wall_clock(wall_ms);
+        }
+        let metrics = self.shared.metrics.clone();
+        metrics.entries_proposed.add(1);
+        metrics.commands_proposed.add(commands.len() as u64);
+        let entry = Batch(stamped(stamp.term, stamp.time, commands));
+        let (responder, completed) = ProgressResponder::complete_only();
+        // On the condition of the stamp's term: the stopwatch of one term says nothing in another.
+        let write = self.raft.write(entry).with_leader(committed_leader(stamp.term)).responder(responder);
+        if let Err(fatal) = write.await {
+            tracing::error!(%fatal, "Raft does not take proposals any more");
+            return unknown(parts);
+        }
+        self.under_way.push(Box::pin(async move {
+            match completed.await {
+                Ok(Ok(written)) => {
+                    let mut outcomes = written.data;
+                    for (commands, verdict) in parts {
+                        let rest = outcomes.split_off(commands);
+                        let _ = verdict.send(Verdict::Outcomes(outcomes));
+                        outcomes = rest;
+                    }
+                    assert!(outcomes.is_empty(), "more outcomes than commands");
+                }
+                Ok(Err(ClientWriteError::ForwardToLeader(forward))) => {
+                    for (_, verdict) in parts {
+                        let _ = verdict.send(Verdict::NotLeader(forward.leader_id.map(NodeId)));
+                    }
+                }
+                // Discarded by a successor, or dropped with a dying core: whoever asks again under the same id
+                // gets what really happened.
+                Ok(Err(_)) | Err(_) => unknown(parts),
+            }
+        }));
+    }
+}
+
+async fn next(held: &mut Option<Submission>, waiting: &mut mpsc::Receiver<Submission>) -> Option<Submission> {
+    match held.take() {
+        Some(submission) => Some(submission),
+        None => waiting.recv().await,
+    }
+}
+
+fn refuse(batch: Vec<Submission>, leader: Option<NodeId>) {
+    for submission in batch {
+        let _ = submission.verdict.send(Verdict::NotLeader(leader));
+    }
+}
+
+fn unknown(parts: VecDeque<(usize, oneshot::Sender<Verdict>)>) {
+    for (_, verdict) in parts {
+        let _ = verdict.send(Verdict::Unknown);
+    }
+}
+
+/// About the encoded size of commands: their variable parts and a little for each.
+fn size(commands: &[Command]) -> usize {
+    commands.iter().map(|command| 64 + command.action.bytes()).sum()
+}

@@ -1,0 +1,163 @@
+//! What the tasks of one node share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use domain::{Digest, Integrity, LogTime, NodeId, State};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+use wire::peer;
+
+use crate::clock::LogClock;
+use crate::environment::Environment;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::peer::Channels;
+use crate::types::{Contact, StoredMembership};
+
+/// How far the state machine has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    pub(crate) term: u64,
+    pub(crate) index: u64,
+}
+
+/// Who leads, as this node believes. Nothing may be served or started on this belief alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leadership {
+    pub(crate) term: u64,
+    pub(crate) leader: Option<NodeId>,
+    /// This node leads and its clock runs: it may stamp entries.
+    pub(crate) stamping: bool,
+}
+
+pub(crate) struct Shared {
+    pub(crate) node: NodeId,
+    /// Drawn at every start; with a count it names the commands that enter here.
+    pub(crate) life: u64,
+    pub(crate) environment: Environment,
+    pub(crate) options: Options,
+    /// Set once, by init or by being adopted as a member.
+    pub(crate) cluster_id: OnceLock<[u8; 16]>,
+    pub(crate) contact: Contact,
+    pub(crate) state: RwLock<State>,
+    pub(crate) membership: RwLock<StoredMembership>,
+    pub(crate) applied: watch::Sender<Applied>,
+    pub(crate) leadership: watch::Sender<Leadership>,
+    /// When the next key ends by itself.
+    pub(crate) next_end: watch::Sender<Option<LogTime>>,
+    /// The latest checkpoint applied here, and the digest of the state just before it.
+    pub(crate) checkpoint: watch::Sender<Option<(u64, Digest)>>,
+    pub(crate) clock: LogClock,
+    pub(crate) channels: Channels,
+    pub(crate) signs: Signs,
+    pub(crate) metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        node: NodeId,
+        contact: Contact,
+        cluster_id: Option<[u8; 16]>,
+        options: Options,
+        environment: Environment,
+    ) -> Arc<Self> {
+        let once = OnceLock::new();
+        if let Some(cluster_id) = cluster_id {
+            once.get_or_init(|| cluster_id);
+        }
+        Arc::new(Self {
+            node,
+            life: environment.random.u64(),
+            cluster_id: once,
+            contact,
+            state: RwLock::default(),
+            membership: RwLock::default(),
+            applied: watch::Sender::default(),
+            leadership: watch::Sender::default(),
+            next_end: watch::Sender::default(),
+            checkpoint: watch::Sender::default(),
+            clock: LogClock::new(environment.clock.clone()),
+            channels: Channels::new(environment.connect.clone()),
+            signs: Signs::default(),
+            metrics: Arc::default(),
+            draining: AtomicBool::new(false),
+            options,
+            environment,
+        })
+    }
+
+    /// What every request to `target` begins with.
+    pub(crate) fn route(&self, target: u64) -> peer::Route {
+        let cluster_id = self.cluster_id.get().copied().unwrap_or_default();
+        peer::Route { cluster_id: Bytes::copy_from_slice(&cluster_id), from: self.node.0, to: target }
+    }
+
+    /// Where the peer port of a member is, as the latest membership applied here says.
+    pub(crate) fn peer_address(&self, node: NodeId) -> Option<String> {
+        self.membership.read().get_node(&node.0).map(|contact| contact.peer.clone())
+    }
+
+    pub(crate) fn crash(&self, reason: &str) {
+        (self.environment.crash)(reason);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Release);
+    }
+
+    /// This node's state is known to be wrong: it serves nobody and never leads.
+    pub(crate) fn out_of_service(&self) -> bool {
+        self.state.read().integrity(self.node) == Integrity::Minority
+    }
+
+    /// Waits until the state holds everything up to `index`.
+    pub(crate) async fn wait_applied(&self, index: u64) {
+        let mut applied = self.applied.subscribe();
+        // The sender lives in `self`, so the wait can only end by the condition.
+        applied.wait_for(|applied| applied.index >= index).await.expect("the sender is in self");
+    }
+}
+
+/// The last signs of life of a leader, as this node saw them: where the time of a failover is counted from.
+#[derive(Default)]
+pub(crate) struct Signs(Mutex<LastSigns>);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastSigns {
+    pub(crate) leader: Option<NodeId>,
+    /// When it was last heard, on the monotonic clock.
+    pub(crate) heard_ns: u64,
+    /// Its stream of entries has ended since.
+    pub(crate) broken: bool,
+    /// It asked this node to take over.
+    pub(crate) handed_over: bool,
+}
+
+impl Signs {
+    pub(crate) fn heard(&self, leader: u64, now_ns: u64) {
+        *self.0.lock() =
+            LastSigns { leader: Some(NodeId(leader)), heard_ns: now_ns, broken: false, handed_over: false };
+    }
+
+    pub(crate) fn broken(&self, leader: u64) {
+        let mut signs = self.0.lock();
+        if signs.leader == Some(NodeId(leader)) {
+            signs.broken = true;
+        }
+    }
+
+    pub(crate) fn handed_over(&self) {
+        self.0.lock().handed_over = true;
+    }
+
+    pub(crate) fn get(&self) -> LastSigns {
+        *self.0.lock()
+    }
+}

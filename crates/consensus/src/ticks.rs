@@ -1,0 +1,80 @@
+//! The leader's own commands: ticks, so that what is due ends by the log, and checkpoints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Action, Command, LogTime};
+use tokio::time::{Instant, sleep};
+
+use crate::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL, TICK_IDLE, TICK_LEASES};
+use crate::router::Router;
+use crate::sequencer::Sequencer;
+use crate::shared::Shared;
+
+/// Commits a tick every second, every 200 ms while keys with an end live, and when the next of them is due.
+pub(crate) async fn tick(shared: Arc<Shared>, sequencer: Sequencer) {
+    let mut leadership = shared.leadership.subscribe();
+    let mut next_end = shared.next_end.subscribe();
+    loop {
+        if leadership.wait_for(|seen| seen.stamping).await.is_err() {
+            return;
+        }
+        let Some(wait) = until_due(&shared) else {
+            // Just deposed; soon the leadership says so too.
+            tokio::task::yield_now().await;
+            continue;
+        };
+        if wait.is_zero() {
+            // Waited for, so that a slow log gets one tick at a time.
+            let _ = sequencer.submit(vec![Command::harmless(Action::Tick)]).await;
+            continue;
+        }
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = next_end.changed() => {}
+            _ = leadership.changed() => {}
+        }
+    }
+}
+
+/// How long until the log must be told the time again; `None` if this node does not lead.
+fn until_due(shared: &Shared) -> Option<Duration> {
+    let clock = shared.clock.stamp()?.time;
+    let (now, next_end) = {
+        let state = shared.state.read();
+        (state.now(), state.next_end())
+    };
+    let pace = if next_end.is_some() { TICK_LEASES } else { TICK_IDLE };
+    let paced = LogTime::from_ns(now.as_ns() + pace.as_nanos() as u64);
+    let due = next_end.map_or(paced, |end| end.min(paced));
+    Some(Duration::from_nanos(due.as_ns().saturating_sub(clock.as_ns())))
+}
+
+/// Commits a checkpoint every 10,000 entries or 10 s of activity.
+pub(crate) async fn checkpoint(shared: Arc<Shared>, sequencer: Sequencer) {
+    let mut leadership = shared.leadership.subscribe();
+    let mut last = (shared.metrics.entries_active.get(), Instant::now());
+    loop {
+        if leadership.wait_for(|seen| seen.stamping).await.is_err() {
+            return;
+        }
+        sleep(Duration::from_millis(250)).await;
+        let active = shared.metrics.entries_active.get() - last.0;
+        if active >= CHECKPOINT_ENTRIES || (active > 0 && last.1.elapsed() >= CHECKPOINT_INTERVAL) {
+            sequencer.submit_own(Command::harmless(Action::Checkpoint));
+            last = (last.0 + active, Instant::now());
+        }
+    }
+}
+
+/// Reports this node's digest at each checkpoint, whoever leads.
+pub(crate) async fn report_digest(shared: Arc<Shared>, router: Router) {
+    let mut checkpoints = shared.checkpoint.subscribe();
+    while checkpoints.changed().await.is_ok() {
+        let seen = *checkpoints.borrow_and_update();
+        let Some((index, digest)) = seen else { continue };
+        let report = Action::ReportDigest { node: shared.node, checkpoint: index, digest: digest.0 };
+        // Not reported is not lost: the next checkpoint comes.
+        let _ = router.send(vec![Command::harmless(report)]).await;
+    }
+}
