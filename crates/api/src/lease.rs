@@ -1,0 +1,256 @@
+//! `tenure.v1.LeaseService`.
+
+use std::sync::Arc;
+
+use consensus::{Reading, Replica};
+use domain::{Action, Answer, Key, Made, Token};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use wire::v1::{self, lease_service_server::LeaseService};
+
+use crate::limits::{LIST_MAX, WATCH_BUFFER};
+use crate::refusal::{Reason, from_propose, from_read, from_refusal};
+
+/// Leases are the keys of database 0.
+const DATABASE: u8 = 0;
+
+#[derive(Clone)]
+pub struct Leases {
+    replica: Replica,
+}
+
+/// What was done, when, and whether it had been done before.
+struct Done {
+    header: v1::ReplyHeader,
+    granted: bool,
+    lease: Option<domain::Lease>,
+}
+
+impl Leases {
+    pub fn new(replica: Replica) -> Self {
+        Self { replica }
+    }
+
+    async fn execute(&self, request_id: &[u8], action: Action) -> Result<Done, Status> {
+        let result = if request_id.is_empty() {
+            self.replica.propose(vec![action]).await.pop()
+        } else {
+            let id = request_id.try_into().map_err(|_| {
+                Reason::Invalid.status(format!("request_id has {} bytes instead of 16", request_id.len()))
+            })?;
+            Some(self.replica.propose_as(id, action).await)
+        };
+        let outcome = result.expect("one action has one result").map_err(from_propose)?;
+        let mut header = self.header(outcome.made);
+        header.repeated = outcome.repeated;
+        match outcome.answer {
+            Answer::Lease { granted, lease } => Ok(Done { header, granted, lease }),
+            Answer::Refused(refusal) => Err(from_refusal(refusal)),
+            answer => unreachable!("a lease action answered {answer:?}"),
+        }
+    }
+
+    fn header(&self, made: Made) -> v1::ReplyHeader {
+        v1::ReplyHeader {
+            cluster_id: cluster_id(&self.replica),
+            node: self.replica.node().0,
+            term: made.term,
+            log_index: made.index,
+            serial: made.serial.0,
+            repeated: false,
+        }
+    }
+
+    fn look(&self, reading: &Reading, name: &str) -> v1::Lease {
+        let key = Key::new(DATABASE, name.as_bytes());
+        to_wire(name, reading.state().lease(&key, reading.clock))
+    }
+}
+
+pub(crate) fn cluster_id(replica: &Replica) -> String {
+    replica.status().cluster_id.map(hex).unwrap_or_default()
+}
+
+pub(crate) fn hex(id: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(id))
+}
+
+pub(crate) fn read_header(replica: &Replica, reading: &Reading) -> v1::ReplyHeader {
+    v1::ReplyHeader {
+        cluster_id: cluster_id(replica),
+        node: replica.node().0,
+        term: reading.term,
+        log_index: reading.index,
+        serial: reading.state().serial().0,
+        repeated: false,
+    }
+}
+
+fn to_wire(name: &str, lease: Option<domain::Lease>) -> v1::Lease {
+    let name = name.to_owned();
+    match lease {
+        None => v1::Lease { name, ..v1::Lease::default() },
+        Some(lease) => v1::Lease {
+            name,
+            holder: Some(String::from_utf8_lossy(&lease.holder).into_owned()),
+            token: Some(lease.token.as_u64()),
+            ttl_ms: lease.ttl_ms,
+            remaining_ms: lease.remaining_ms,
+        },
+    }
+}
+
+fn key(name: &str) -> Result<Key, Status> {
+    if name.is_empty() {
+        return Err(Reason::Invalid.status("a lease needs a name"));
+    }
+    if name.starts_with("tenure:") {
+        return Err(Reason::Invalid.status("names under `tenure:` belong to the cluster itself"));
+    }
+    Ok(Key::new(DATABASE, name.as_bytes()))
+}
+
+fn holder(holder: &str) -> Result<Arc<[u8]>, Status> {
+    if holder.is_empty() {
+        return Err(Reason::Invalid.status("a lease needs a holder"));
+    }
+    Ok(holder.as_bytes().into())
+}
+
+fn token(token: u64) -> Result<Token, Status> {
+    let token = Token::from_u64(token).filter(|token| token.as_u64() > 0);
+    token.ok_or_else(|| Reason::Invalid.status("the token is not one that any grant can have carried"))
+}
+
+/// Why a renewal or a release was refused, by how things are.
+fn not_held(holder: &str, lease: Option<&domain::Lease>) -> Status {
+    match lease {
+        None => Reason::Expired.status("the lease is free: it has ended"),
+        Some(lease) if *lease.holder == *holder.as_bytes() => Reason::Fenced.status(format!(
+            "{holder} has this lease under the newer token {}; this one is fenced",
+            lease.token
+        )),
+        Some(lease) => {
+            Reason::NotHolder.status(format!("held by {}", String::from_utf8_lossy(&lease.holder)))
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl LeaseService for Leases {
+    type WatchStream = ReceiverStream<Result<v1::WatchResponse, Status>>;
+
+    async fn acquire(
+        &self,
+        request: Request<v1::AcquireRequest>,
+    ) -> Result<Response<v1::AcquireResponse>, Status> {
+        let v1::AcquireRequest { name, holder: who, ttl_ms, take_over, request_id } = request.into_inner();
+        let action = Action::Acquire { key: key(&name)?, holder: holder(&who)?, ttl_ms, take_over };
+        let done = self.execute(&request_id, action).await?;
+        Ok(Response::new(v1::AcquireResponse {
+            header: Some(done.header),
+            acquired: done.granted,
+            lease: Some(to_wire(&name, done.lease)),
+        }))
+    }
+
+    async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewResponse>, Status> {
+        let v1::RenewRequest { name, holder: who, token: number, ttl_ms, request_id } = request.into_inner();
+        let token = Some(token(number)?);
+        let action = Action::Renew { key: key(&name)?, holder: holder(&who)?, token, ttl_ms };
+        let done = self.execute(&request_id, action).await?;
+        if !done.granted {
+            return Err(not_held(&who, done.lease.as_ref()));
+        }
+        Ok(Response::new(v1::RenewResponse {
+            header: Some(done.header),
+            lease: Some(to_wire(&name, done.lease)),
+        }))
+    }
+
+    async fn release(
+        &self,
+        request: Request<v1::ReleaseRequest>,
+    ) -> Result<Response<v1::ReleaseResponse>, Status> {
+        let v1::ReleaseRequest { name, holder: who, token: number, request_id } = request.into_inner();
+        let token = Some(token(number)?);
+        let action = Action::Release { key: key(&name)?, holder: holder(&who)?, token };
+        let done = self.execute(&request_id, action).await?;
+        if !done.granted {
+            return Err(not_held(&who, done.lease.as_ref()));
+        }
+        Ok(Response::new(v1::ReleaseResponse { header: Some(done.header) }))
+    }
+
+    async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<v1::GetResponse>, Status> {
+        let name = request.into_inner().name;
+        key(&name)?;
+        let reading = self.replica.read().await.map_err(from_read)?;
+        let header = read_header(&self.replica, &reading);
+        let lease = self.look(&reading, &name);
+        Ok(Response::new(v1::GetResponse { header: Some(header), lease: Some(lease) }))
+    }
+
+    async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
+        let v1::ListRequest { prefix, after, limit } = request.into_inner();
+        let limit = if limit == 0 { LIST_MAX } else { (limit as usize).min(LIST_MAX) };
+        let reading = self.replica.read().await.map_err(from_read)?;
+        let header = read_header(&self.replica, &reading);
+        let state = reading.state();
+        let mut leases: Vec<v1::Lease> = state
+            .keys()
+            .filter(|(key, _)| key.database == DATABASE && key.name.starts_with(prefix.as_bytes()))
+            .filter(|(key, _)| after.is_empty() || *key.name > *after.as_bytes())
+            .take(limit + 1)
+            .map(|(key, entry)| {
+                to_wire(&String::from_utf8_lossy(&key.name), Some(entry.lease(reading.clock)))
+            })
+            .collect();
+        let more = leases.len() > limit;
+        leases.truncate(limit);
+        let next_after = if more { leases.last().map(|lease| lease.name.clone()) } else { None };
+        Ok(Response::new(v1::ListResponse {
+            header: Some(header),
+            leases,
+            next_after: next_after.unwrap_or_default(),
+        }))
+    }
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let name = request.into_inner().name;
+        key(&name)?;
+        let first = self.replica.read().await.map_err(from_read)?;
+        let (tx, rx) = mpsc::channel(WATCH_BUFFER);
+        let leases = self.clone();
+        tokio::spawn(async move {
+            let mut watch = leases.replica.watch();
+            let mut told: Option<(Option<String>, Option<u64>)> = None;
+            let mut reading = first;
+            loop {
+                let lease = leases.look(&reading, &name);
+                let seen = (lease.holder.clone(), lease.token);
+                if told.as_ref() != Some(&seen) {
+                    told = Some(seen);
+                    let header = Some(read_header(&leases.replica, &reading));
+                    if tx.send(Ok(v1::WatchResponse { header, lease: Some(lease) })).await.is_err() {
+                        return;
+                    }
+                }
+                tokio::select! {
+                    () = tx.closed() => return,
+                    () = watch.changed() => {}
+                }
+                reading = match leases.replica.read().await {
+                    Ok(reading) => reading,
+                    Err(error) => {
+                        // Told to the watcher: it must not believe that nothing changes.
+                        let _ = tx.send(Err(from_read(error))).await;
+                        return;
+                    }
+                };
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(rx)))
+    }
+}

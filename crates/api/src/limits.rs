@@ -1,0 +1,22 @@
+//! Every limit of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Leases on one page of a list.
+pub const LIST_MAX: usize = 1000;
+
+/// Largest request: a lease name, a holder, and room to grow.
+pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+
+/// Calls under way on one connection; HTTP/2 makes the client wait beyond this.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+
+/// Messages that a watcher has not yet taken. A watcher is shown the newest state, so it needs few.
+pub const WATCH_BUFFER: usize = 16;
+
+/// The longest wait for a quorum round that a status call may ask for.
+pub const QUORUM_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// A connection that does not answer a ping for this long is closed.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,112 @@
+//! The nodes as an operator's command sees them: any of them, all asked at once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use wire::v1;
+use wire::v1::cluster_service_client::ClusterServiceClient;
+use wire::v1::lease_service_client::LeaseServiceClient;
+
+use crate::failure::Failure;
+
+/// Time for a connection to a node.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Beyond what the server waits for a leader and for an outcome.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Channels to every endpoint, opened when first used.
+#[derive(Clone)]
+pub struct Client {
+    nodes: Vec<(String, Channel)>,
+}
+
+impl Client {
+    pub fn new(endpoints: Vec<String>) -> Result<Self, Failure> {
+        let nodes = endpoints.into_iter().map(|address| {
+            let endpoint = Endpoint::from_shared(format!("http://{address}"))
+                .map_err(|_| Failure::usage(format!("{address:?} is not HOST:PORT")))?;
+            let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy();
+            Ok((address, channel))
+        });
+        Ok(Self { nodes: nodes.collect::<Result<_, Failure>>()? })
+    }
+
+    pub fn channels(&self) -> impl Iterator<Item = &(String, Channel)> {
+        self.nodes.iter()
+    }
+
+    /// Every node's own view, each with a quorum round that may take `quorum_wait`.
+    pub async fn statuses(&self, quorum_wait: Duration) -> Vec<(String, Result<v1::StatusResponse, Status>)> {
+        let ask = |(address, channel): &(String, Channel)| {
+            let mut client = ClusterServiceClient::new(channel.clone());
+            let quorum_wait_ms = u32::try_from(quorum_wait.as_millis()).unwrap_or(u32::MAX);
+            let address = address.clone();
+            async move {
+                let call = client.status(v1::StatusRequest { quorum_wait_ms });
+                let limit = quorum_wait + Duration::from_millis(500);
+                let answer = match timeout(limit, call).await {
+                    Ok(answer) => answer.map(tonic::Response::into_inner),
+                    Err(_) => Err(Status::deadline_exceeded("no answer")),
+                };
+                (address, answer)
+            }
+        };
+        join_all(self.nodes.iter().map(ask)).await
+    }
+
+    /// Founds the group of the nodes that answered, through the first of them.
+    pub async fn init(&self, statuses: &[&v1::StatusResponse]) -> Result<(), Failure> {
+        let mut members: Vec<v1::Member> = statuses
+            .iter()
+            .filter_map(|status| status.node.as_ref()?.member.clone())
+            .map(|member| v1::Member { voter: true, ..member })
+            .collect();
+        members.sort_by_key(|member| member.id);
+        let Some(first) = members.first() else { return Err(Failure::usage("no node answered".into())) };
+        let endpoint = Endpoint::from_shared(format!("http://{}", first.api));
+        let endpoint = endpoint.map_err(|_| Failure::usage(format!("{:?} is not HOST:PORT", first.api)))?;
+        let mut client = ClusterServiceClient::new(endpoint.connect_timeout(CONNECT_TIMEOUT).connect_lazy());
+        let call = timeout(CALL_TIMEOUT, client.init(v1::InitRequest { members })).await;
+        call.map_err(|_| Failure::deadline())?.map_err(Failure::from_status)?;
+        Ok(())
+    }
+
+    /// Makes one call at the first node that takes it. Only a node that could not be reached, so that nothing was
+    /// executed there, is passed over for the next.
+    pub async fn call<T, F, Fut>(&self, call: F) -> Result<T, Failure>
+    where
+        F: Fn(Channel) -> Fut,
+        Fut: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let mut last = Failure::usage("no endpoint was given".into());
+        for (address, channel) in &self.nodes {
+            match timeout(CALL_TIMEOUT, call(channel.clone())).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) if unreachable(&status) => {
+                    last = Failure::unreachable(address, &status);
+                }
+                Ok(Err(status)) => return Err(Failure::from_status(status)),
+                Err(_) => return Err(Failure::deadline()),
+            }
+        }
+        Err(last)
+    }
+
+    pub fn leases(channel: Channel) -> LeaseServiceClient<Channel> {
+        LeaseServiceClient::new(channel)
+    }
+
+    pub fn cluster(channel: Channel) -> ClusterServiceClient<Channel> {
+        ClusterServiceClient::new(channel)
+    }
+}
+
+/// The connection could not be made: the request never left this process.
+fn unreachable(status: &Status) -> bool {
+    status.code() == Code::Unavailable && api::reason_of(status).is_none()
+}

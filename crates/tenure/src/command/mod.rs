@@ -1,0 +1,81 @@
+//! The operator's commands: each asks the nodes and prints what they say.
+
+mod bench;
+mod check;
+mod cluster;
+mod history;
+mod lease;
+mod status;
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::args::{Args, Command, Config, Why};
+use crate::client::Client;
+use crate::failure::Failure;
+use wire::v1;
+
+pub fn run(args: Args) -> Result<()> {
+    match &args.command {
+        Command::Completion { shell } => {
+            clap_complete::generate(*shell, &mut Args::command(), "tenure", &mut std::io::stdout());
+            return Ok(());
+        }
+        Command::Config(Config::Check { file }) => {
+            let config = crate::config::Config::load(file)?;
+            config.redis_password()?;
+            println!("{}: ok, node {} ({})", file.display(), config.node.id, config.name());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(run_remote(args))
+}
+
+async fn run_remote(args: Args) -> Result<()> {
+    let client = Client::new(args.endpoints)?;
+    let format = args.output;
+    match args.command {
+        Command::Init => cluster::init(&client, format).await,
+        Command::Member(member) => cluster::member(&client, member, format).await,
+        Command::Leader(leader) => cluster::leader(&client, leader, format).await,
+        Command::Drain { node, undo, why } => cluster::drain(&client, node, undo, why, format).await,
+        Command::Status => status::run(&client, format).await,
+        Command::History { since } => history::run(&client, since, format).await,
+        Command::Lease(lease) => lease::run(&client, lease, format).await,
+        Command::Check(check) => match check::run(&client, check, format).await? {
+            0 => Ok(()),
+            level => std::process::exit(level),
+        },
+        Command::Bench(bench) => bench::run(&client, bench, format).await,
+        Command::Dev(_) | Command::Node { .. } | Command::Config(_) | Command::Completion { .. } => {
+            unreachable!("handled before")
+        }
+    }
+}
+
+/// The reason for the audit history, after a question where something is interrupted.
+fn confirmed(why: Why, question: &str) -> Result<v1::Reason, Failure> {
+    if !why.yes {
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage(format!("{question} Say --yes to do it")));
+        }
+        eprint!("{question} [y/N] ");
+        let mut answer = String::new();
+        // An unreadable answer is no yes.
+        let _ = std::io::stderr().flush().and_then(|()| std::io::stdin().read_line(&mut answer).map(drop));
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Err(Failure::usage("not done".into()));
+        }
+    }
+    Ok(reason(why))
+}
+
+/// The reason for the audit history.
+fn reason(why: Why) -> v1::Reason {
+    let actor = std::env::var("USER").unwrap_or_else(|_| "unknown".into());
+    v1::Reason { actor, text: why.reason }
+}

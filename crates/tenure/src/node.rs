@@ -1,0 +1,146 @@
+//! One node in the foreground: open, serve, drain, stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use consensus::{Options, Replica, Start};
+use domain::NodeId;
+use store::{RealDisk, WalOptions};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::{Config, Door};
+use crate::world::{self, accept_any};
+
+/// Clients that keep their connections open after a drain are cut off after this long; every request that was
+/// read has been answered by then.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs until SIGTERM or SIGINT, then drains.
+pub fn run(file: &Path) -> Result<()> {
+    let config = Config::load(file)?;
+    world::abort_on_panic();
+    let clients = Builder::new_multi_thread().worker_threads(client_threads()).enable_all().build()?;
+    let raft = raft_runtime()?;
+    clients.block_on(serve(config, raft))
+}
+
+/// One thread is left to Raft, the others serve clients.
+fn client_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    cores.saturating_sub(1).max(1)
+}
+
+/// Raft, its state machine and its peers share one thread: waking another costs more than the work itself.
+fn raft_runtime() -> Result<tokio::runtime::Handle> {
+    let runtime: Runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let thread = std::thread::Builder::new().name("raft".into());
+    thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
+}
+
+async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
+    // Bound first: a taken port must be known before the log is opened.
+    let peer_listener = bind(&config, Door::Peer)?;
+    let api_listener = TcpListener::from_std(bind(&config, Door::Api)?)?;
+    let redis_listener = TcpListener::from_std(bind(&config, Door::Redis)?)?;
+    let http_listener = TcpListener::from_std(bind(&config, Door::Http)?)?;
+    let password = config.redis_password()?;
+
+    let start = start(&config, raft.clone())?;
+    let replica = raft.spawn(Replica::start(start)).await.context("Raft's runtime is gone")??;
+    tracing::info!(node = config.node.id, data = %config.node.data.display(), "this node has recovered");
+
+    let (stop, stopped) = watch::channel(false);
+    let (stop_peers, peers_stopped) = watch::channel(false);
+    let peers = {
+        let replica = replica.clone();
+        raft.spawn(async move {
+            let listener = TcpListener::from_std(peer_listener).expect("it was just bound");
+            replica.serve_peers(accept_any(listener), until(peers_stopped)).await
+        })
+    };
+    let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
+    let api =
+        tokio::spawn(api::serve(replica.clone(), wall_ms, accept_any(api_listener), until(stopped.clone())));
+    let _ = (password, redis_listener, http_listener);
+
+    wait_for_signal().await?;
+    tracing::info!("draining");
+    // Leadership first, so that what is being asked here is answered by its successor; then the doors, each
+    // after its last answer; then Raft.
+    raft.spawn({
+        let replica = replica.clone();
+        async move { replica.drain().await }
+    })
+    .await?;
+    let _ = stop.send(true);
+    let doors = async {
+        let _ = api.await;
+    };
+    if tokio::time::timeout(STOP_GRACE, doors).await.is_err() {
+        tracing::warn!("clients kept their connections open; cut off");
+    }
+    raft.spawn(async move { replica.shutdown().await }).await?;
+    let _ = stop_peers.send(true);
+    let _ = tokio::time::timeout(STOP_GRACE, peers).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn bind(config: &Config, door: Door) -> Result<std::net::TcpListener> {
+    let address = config.listen(door);
+    let listener = std::net::TcpListener::bind(&address).with_context(|| {
+        format!("listen.{} = {address:?} cannot be bound; is another node running?", door.name())
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
+    std::fs::create_dir_all(&config.node.data)
+        .with_context(|| format!("node.data = {:?} cannot be made", config.node.data))?;
+    let disk = Arc::new(RealDisk::open(&config.node.data)?);
+    let origin = std::time::Instant::now();
+    let wal = WalOptions {
+        segment_bytes: config.log.segment.0,
+        retain_bytes: config.log.retain.0,
+        reserve_bytes: config.log.reserve.0,
+        now: Some(Arc::new(move || origin.elapsed())),
+        ..WalOptions::default()
+    };
+    let options = Options {
+        timeouts: config.timeouts(),
+        snapshot_entries: config.raft.snapshot_entries,
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+    };
+    Ok(Start {
+        node: NodeId(config.node.id),
+        contact: config.contact(),
+        disk,
+        wal,
+        options,
+        environment: world::environment(raft),
+    })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // A dropped sender means that the process is ending anyway.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

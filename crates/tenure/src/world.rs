@@ -1,0 +1,125 @@
+//! The real world, handed to the crates below: clocks, chance, sockets, threads, and the way to die.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use consensus::Environment;
+use consensus::environment::{BoxFuture, Clock, Connect, Random, Socket, Spawn};
+use futures_util::{Stream, StreamExt};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+/// Both clocks of this machine.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn monotonic_ns(&self) -> u64 {
+        let now = clock_gettime(ClockId::MonotonicRaw);
+        let part = |part: i64| u64::try_from(part).expect("the monotonic clock counts from boot");
+        part(now.tv_sec) * 1_000_000_000 + part(now.tv_nsec)
+    }
+
+    fn wall_ms(&self) -> i64 {
+        wall_ms()
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock.
+pub fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn u64(&self) -> u64 {
+        rand::random()
+    }
+}
+
+/// TCP with TCP_NODELAY: a vote must not wait for a full segment.
+struct Tcp;
+
+impl Connect for Tcp {
+    fn connect(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Socket>>> {
+        Box::pin(async move {
+            let socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            Ok(Box::new(socket) as Box<dyn Socket>)
+        })
+    }
+}
+
+/// Tasks on the runtime of Raft, and threads of their own for what blocks.
+struct Threads(Handle);
+
+impl Spawn for Threads {
+    fn task(&self, _name: &'static str, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
+    fn blocking(&self, _name: &'static str, work: Box<dyn FnOnce() + Send>) {
+        self.0.spawn_blocking(work);
+    }
+
+    fn log_writer(&self, writer: store::Writer) {
+        let thread = std::thread::Builder::new().name("log writer".into());
+        thread.spawn(move || writer.run()).expect("a thread can be made at start");
+    }
+}
+
+/// The environment of a node whose Raft runs on `raft`.
+pub fn environment(raft: Handle) -> Environment {
+    Environment {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        connect: Arc::new(Tcp),
+        spawn: Arc::new(Threads(raft)),
+        crash: Arc::new(crash),
+    }
+}
+
+/// Ends the process at once. A supervisor starts it again, and it recovers from its disk.
+pub fn crash(reason: &str) {
+    tracing::error!(reason, "this node cannot go on");
+    eprintln!("tenure: this node cannot go on: {reason}");
+    std::process::abort();
+}
+
+/// A panic in any task ends the process, also in builds that unwind: a node that lost a task is worse than none.
+pub fn abort_on_panic() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        default(panic);
+        std::process::abort();
+    }));
+}
+
+/// Connections as they are accepted. An error of one connection, or of too many open files, is passed over after
+/// a pause: it must not end the listener.
+pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> + Send + Unpin {
+    let accepted = futures_util::stream::unfold(listener, |listener| async move {
+        loop {
+            match listener.accept().await {
+                Ok((socket, _)) => {
+                    if socket.set_nodelay(true).is_ok() {
+                        return Some((Ok(socket), listener));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+            }
+        }
+    });
+    Box::pin(accepted)
+}
+
+/// As [`accept`], without the type of the socket.
+pub fn accept_any(listener: TcpListener) -> impl Stream<Item = io::Result<Box<dyn Socket>>> + Send + Unpin {
+    accept(listener).map(|socket| socket.map(|socket| Box::new(socket) as Box<dyn Socket>))
+}
