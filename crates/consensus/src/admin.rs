@@ -360,7 +360,7 @@ impl Admin {
 pub(crate) fn members(shared: &Shared) -> Vec<Member> {
     let membership = shared.membership.read();
     let voters: BTreeSet<u64> = membership.voter_ids().collect();
-    membership.nodes().map(|(id, contact)| Member::new(*id, contact, voters.contains(id))).collect()
+    membership.nodes().map(|(id, contact)| contact.clone().member(NodeId(*id), voters.contains(id))).collect()
 }
 
 fn encode(change: &Change) -> administer_request::Request {

@@ -34,6 +34,9 @@ pub const OUTCOME_WAIT: Duration = Duration::from_millis(domain::limits::VALID_M
 /// Pause before a command is offered again to a leader that refused it or whose connection broke.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
+/// Pause before a stream of entries to a peer is opened again.
+pub const REOPEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Time for a new connection to a peer.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -309,6 +309,12 @@ impl Replica {
         }
     }
 
+    /// Ends Raft without any courtesy, as a crash would; for whoever simulates one.
+    pub async fn halt(&self) {
+        // What it says of its end is of no interest: it was not meant to end well.
+        let _ = self.raft.shutdown().await;
+    }
+
     /// Second half: wait until everything that entered here is answered, then stop Raft and close the log.
     pub async fn shutdown(&self) {
         let answered = async {

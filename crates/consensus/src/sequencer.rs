@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::environment::BoxFuture;
@@ -59,9 +60,12 @@ impl Sequencer {
     pub(crate) fn submit(&self, commands: Vec<Command>) -> oneshot::Receiver<Verdict> {
         assert!(commands.len() <= BATCH_COMMANDS_MAX, "the caller splits what is larger than an entry");
         let (verdict, receiver) = oneshot::channel();
-        if let Err(full) = self.queue.try_send(Submission { commands, verdict }) {
-            // The receiver is just below in the stack, so it is there to be told.
-            let _ = full.into_inner().verdict.send(Verdict::Overloaded);
+        // The receiver is just below in the stack, so it is there to be told.
+        match self.queue.try_send(Submission { commands, verdict }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(refused)) => drop(refused.verdict.send(Verdict::Overloaded)),
+            // The node is stopping.
+            Err(TrySendError::Closed(refused)) => drop(refused.verdict.send(Verdict::NotLeader(None))),
         }
         receiver
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use domain::{Action, Command, LogTime};
 use tokio::time::{Instant, sleep};
 
-use crate::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL, TICK_IDLE, TICK_LEASES};
+use crate::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL, RETRY_PAUSE, TICK_IDLE, TICK_LEASES};
 use crate::router::Router;
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::Shared;
 
 /// Commits a tick every second, every 200 ms while keys with an end live, and when the next of them is due.
@@ -19,16 +19,16 @@ pub(crate) async fn tick(shared: Arc<Shared>, sequencer: Sequencer) {
         if leadership.wait_for(|seen| seen.stamping).await.is_err() {
             return;
         }
-        let Some(wait) = until_due(&shared) else {
-            // Just deposed; soon the leadership says so too.
-            tokio::task::yield_now().await;
-            continue;
-        };
-        if wait.is_zero() {
+        let wait = match until_due(&shared) {
             // Waited for, so that a slow log gets one tick at a time.
-            let _ = sequencer.submit(vec![Command::harmless(Action::Tick)]).await;
-            continue;
-        }
+            Some(Duration::ZERO) => match sequencer.submit(vec![Command::harmless(Action::Tick)]).await {
+                Ok(Verdict::Outcomes(_)) => continue,
+                _ => RETRY_PAUSE,
+            },
+            Some(wait) => wait,
+            // Just deposed; soon the leadership says so too.
+            None => RETRY_PAUSE,
+        };
         tokio::select! {
             () = sleep(wait) => {}
             _ = next_end.changed() => {}

@@ -71,12 +71,15 @@ pub struct Member {
     pub voter: bool,
 }
 
-impl Member {
-    pub(crate) fn new(id: u64, contact: &Contact, voter: bool) -> Self {
-        let Contact { name, peer, api, redis, http } = contact.clone();
-        Self { id: NodeId(id), name, peer, api, redis, http, voter }
+impl Contact {
+    /// A member that is reached here.
+    pub fn member(self, id: NodeId, voter: bool) -> Member {
+        let Self { name, peer, api, redis, http } = self;
+        Member { id, name, peer, api, redis, http, voter }
     }
+}
 
+impl Member {
     pub fn contact(&self) -> Contact {
         let Self { name, peer, api, redis, http, .. } = self.clone();
         Contact { name, peer, api, redis, http }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::NodeId;
 use crate::digest::Feed;
+use crate::{NodeId, Serial};
 
 /// The members of the latest membership entry applied, and the ids that were reserved since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,16 @@ impl Members {
         self.voters = voters.into_iter().collect();
         self.learners = learners.into_iter().collect();
         self.known.extend(self.voters.iter().chain(&self.learners));
+    }
+
+    /// An id that nobody ever had: the serial, or the next free number after it, since founders are numbered from
+    /// 1 and the first serials of a cluster meet their numbers.
+    pub(crate) fn reserve(&mut self, serial: Serial) -> NodeId {
+        let mut node = NodeId(serial.0);
+        while !self.known.insert(node) {
+            node.0 += 1;
+        }
+        node
     }
 
     pub(crate) fn feed(&self, feed: &mut Feed) {

@@ -124,15 +124,8 @@ impl State {
                 Answer::Done
             }
             Action::ReserveNode { audit } => {
-                let node = NodeId(self.serial.0);
-                // Founders are numbered from 1, and a founder's number can only meet a serial in a group larger
-                // than its log; then the caller asks again, under another id, and gets the next serial.
-                if self.members.known.contains(&node) {
-                    return Err(Refusal::Overload);
-                }
                 self.audit(at, *audit)?;
-                self.members.known.insert(node);
-                Answer::Node(node)
+                Answer::Node(self.members.reserve(self.serial))
             }
             Action::RecordTenure(tenure) => Answer::Changed(self.tenures.record(*tenure)),
             Action::Checkpoint => {

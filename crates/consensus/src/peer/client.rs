@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyerror::AnyError;
 use futures_util::{Stream, StreamExt, stream};
@@ -17,13 +18,13 @@ use openraft::raft::{
     AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer;
 
 use super::channels::{Lane, PeerClient};
 use super::convert;
-use crate::limits::SNAPSHOT_INSTALL_TIMEOUT;
+use crate::limits::{REOPEN_PAUSE, SNAPSHOT_INSTALL_TIMEOUT};
 use crate::machine::encode_meta;
 use crate::shared::Shared;
 use crate::types::{Contact, TypeConfig, Vote};
@@ -93,24 +94,52 @@ impl NetStreamAppend<TypeConfig> for Connection {
     {
         Box::pin(async move {
             let route = self.route();
+            let sent_all = Arc::new(AtomicBool::new(false));
             let requests = input.map(move |request| convert::append_to_wire(route.clone(), request));
+            let requests = then_last(requests, {
+                let sent_all = sent_all.clone();
+                move || {
+                    sent_all.store(true, Ordering::Relaxed);
+                    None
+                }
+            });
             let mut client = self.client(self.entries)?;
             // A long-lived stream has no deadline of its own: keepalive breaks it when the peer is frozen. Only
             // its opening, and the whole of a heartbeat, are bound.
             let opened = timeout(option.hard_ttl(), client.append(requests)).await;
-            let responses = opened.map_err(|_| timed_out("append"))?.map_err(rpc_error)?.into_inner();
+            let responses =
+                match opened.map_err(|_| unanswered("append")).and_then(|opened| opened.map_err(rpc_error)) {
+                    Ok(responses) => responses.into_inner(),
+                    Err(error) => {
+                        // openraft pauses when it next takes a request from `input`, which a connection that is
+                        // refused never gets to: without this pause it would try again many thousand times a second.
+                        if self.entries == Lane::Entries {
+                            sleep(REOPEN_PAUSE).await;
+                        }
+                        return Err(error);
+                    }
+                };
             let decode = |response: Result<peer::AppendResponse, Status>| {
                 response.and_then(convert::appended_from_wire).map_err(rpc_error)
             };
             let responses = responses.map(decode);
             if self.entries == Lane::Entries {
-                return Ok(Box::pin(responses) as BoxStream<'s, Appended>);
+                // A peer that stops ends its side cleanly. openraft would open the next stream at once, again and
+                // again; an error makes it pause.
+                let stopped =
+                    move || (!sent_all.load(Ordering::Relaxed)).then(|| Err(unanswered("all entries")));
+                return Ok(Box::pin(then_last(responses, stopped)) as BoxStream<'s, Appended>);
             }
             let all = timeout(option.hard_ttl(), responses.collect::<Vec<_>>()).await;
-            let all = all.map_err(|_| timed_out("heartbeat"))?;
+            let all = all.map_err(|_| unanswered("heartbeat"))?;
             Ok(Box::pin(stream::iter(all)) as BoxStream<'s, Appended>)
         })
     }
+}
+
+/// The stream, then what `last` returns when it has ended.
+fn then_last<S: Stream>(stream: S, last: impl FnOnce() -> Option<S::Item>) -> impl Stream<Item = S::Item> {
+    stream.chain(stream::once(async move { last() }).filter_map(std::future::ready))
 }
 
 impl NetVote<TypeConfig> for Connection {
@@ -122,7 +151,7 @@ impl NetVote<TypeConfig> for Connection {
         let mut client = self.client(Lane::Votes)?;
         let request = convert::vote_request_to_wire(self.route(), &request);
         let response = timeout(option.hard_ttl(), client.vote(request)).await;
-        let response = response.map_err(|_| timed_out("vote"))?.map_err(rpc_error)?;
+        let response = response.map_err(|_| unanswered("vote"))?.map_err(rpc_error)?;
         convert::vote_response_from_wire(response.into_inner()).map_err(rpc_error)
     }
 
@@ -134,7 +163,7 @@ impl NetVote<TypeConfig> for Connection {
         let mut client = self.client(Lane::Votes)?;
         let request = convert::vote_request_to_wire(self.route(), &request);
         let response = timeout(option.hard_ttl(), client.pre_vote(request)).await;
-        let response = response.map_err(|_| timed_out("pre-vote"))?.map_err(rpc_error)?;
+        let response = response.map_err(|_| unanswered("pre-vote"))?.map_err(rpc_error)?;
         convert::vote_response_from_wire(response.into_inner()).map_err(rpc_error)
     }
 }
@@ -148,7 +177,7 @@ impl NetTransferLeader<TypeConfig> for Connection {
         let mut client = self.client(Lane::Votes)?;
         let wire = convert::transfer_to_wire(self.route(), &request);
         let response = timeout(option.hard_ttl(), client.transfer_leader(wire)).await;
-        let response = response.map_err(|_| timed_out("transfer"))?.map_err(rpc_error)?.into_inner();
+        let response = response.map_err(|_| unanswered("transfer"))?.map_err(rpc_error)?.into_inner();
         if response.refused.is_empty() {
             return Ok(Ok(()));
         }
@@ -179,7 +208,7 @@ impl NetSnapshot<TypeConfig> for Connection {
         let install = timeout(SNAPSHOT_INSTALL_TIMEOUT, client.install_snapshot(chunks));
         let response = tokio::select! {
             closed = cancel => return Err(StreamingError::Closed(closed)),
-            response = install => response.map_err(|_| streaming_error(timed_out("snapshot")))?,
+            response = install => response.map_err(|_| streaming_error(unanswered("snapshot")))?,
         };
         let response = response.map_err(|status| streaming_error(rpc_error(status)))?.into_inner();
         self.shared.metrics.snapshots_sent.add(1);
@@ -223,8 +252,8 @@ fn chunks(
     stream::iter(all.map(|chunk| peer::SnapshotChunk { chunk: Some(chunk) }))
 }
 
-fn timed_out(what: &str) -> RPCError<TypeConfig> {
-    Unreachable::new(&AnyError::error(format!("no answer to {what} in time"))).into()
+fn unanswered(what: &str) -> RPCError<TypeConfig> {
+    Unreachable::new(&AnyError::error(format!("no answer to {what}"))).into()
 }
 
 /// A peer that cannot be reached is asked again after a pause; one that answers with an error is not blamed for

@@ -1,0 +1,7 @@
+//! Whole groups of nodes in one process, under paused time.
+
+#![allow(unreachable_pub, reason = "in a test binary `pub` says what a module offers to the others")]
+
+mod failover;
+mod membership;
+mod world;

@@ -1,0 +1,310 @@
+//! Several nodes in one task, under paused time: disks in memory, cables that can be cut, clocks that only move
+//! when nothing else can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use consensus::environment::{BoxFuture, Clock, Connect, Random, Socket, Spawn};
+use consensus::{Contact, Environment, Member, Options, Replica, Start, Timeouts};
+use domain::command::Audit;
+use domain::{Action, Answer, Key, NodeId, Outcome};
+use parking_lot::Mutex;
+use store::{FaultyDisk, WalOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Cables of this world; a cut one holds bytes back, as a network that loses packets does to TCP.
+#[derive(Default)]
+struct Wires {
+    listeners: Mutex<BTreeMap<String, (u64, mpsc::Sender<io::Result<Box<dyn Socket>>>)>>,
+    cut: watch::Sender<BTreeSet<(u64, u64)>>,
+    /// What carries bytes, and for which two nodes.
+    pumps: Mutex<Vec<(u64, u64, AbortHandle)>>,
+}
+
+impl Wires {
+    /// Breaks every connection of a node, as the end of its process does.
+    fn unplug(&self, node: u64) {
+        self.listeners.lock().retain(|_, (at, _)| *at != node);
+        self.pumps.lock().retain(|(from, to, pump)| {
+            let concerned = *from == node || *to == node;
+            if concerned {
+                pump.abort();
+            }
+            !concerned
+        });
+    }
+
+    fn connect(self: &Arc<Self>, from: u64, address: &str) -> Option<DuplexStream> {
+        let (to, listener) = self.listeners.lock().get(address)?.clone();
+        let (near, near_end) = duplex(256 * 1024);
+        let (far, far_end) = duplex(256 * 1024);
+        listener.try_send(Ok(Box::new(far))).ok()?;
+        let (near_read, near_write) = tokio::io::split(near_end);
+        let (far_read, far_write) = tokio::io::split(far_end);
+        let there = tokio::spawn(pump(self.cut.subscribe(), (from, to), near_read, far_write));
+        let back = tokio::spawn(pump(self.cut.subscribe(), (to, from), far_read, near_write));
+        self.pumps.lock().extend([(from, to, there.abort_handle()), (from, to, back.abort_handle())]);
+        Some(near)
+    }
+}
+
+async fn pump(
+    mut cut: watch::Receiver<BTreeSet<(u64, u64)>>,
+    way: (u64, u64),
+    mut from: tokio::io::ReadHalf<DuplexStream>,
+    mut to: tokio::io::WriteHalf<DuplexStream>,
+) {
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(count) = from.read(&mut bytes).await {
+        if count == 0 || cut.wait_for(|cut| !cut.contains(&way)).await.is_err() {
+            return;
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Cable {
+    from: u64,
+    alive: Arc<AtomicBool>,
+    wires: Arc<Wires>,
+}
+
+impl Connect for Cable {
+    fn connect(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Socket>>> {
+        let (from, wires, alive) = (self.from, self.wires.clone(), self.alive.clone());
+        Box::pin(async move {
+            let socket = alive.load(Ordering::Relaxed).then(|| wires.connect(from, &address)).flatten();
+            socket
+                .map(|socket| Box::new(socket) as Box<dyn Socket>)
+                .ok_or(io::ErrorKind::ConnectionRefused.into())
+        })
+    }
+}
+
+/// Time that stands still while anything can run.
+struct Paused(Instant);
+
+impl Clock for Paused {
+    fn monotonic_ns(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+
+    fn wall_ms(&self) -> i64 {
+        1_700_000_000_000 + self.0.elapsed().as_millis() as i64
+    }
+}
+
+struct Counted(AtomicU64);
+
+impl Random for Counted {
+    fn u64(&self) -> u64 {
+        self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+}
+
+/// The tasks of one node, ended together when it is killed.
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Spawn for Tasks {
+    fn task(&self, _name: &'static str, task: BoxFuture<'static, ()>) {
+        self.0.lock().spawn(task);
+    }
+
+    fn blocking(&self, _name: &'static str, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
+
+    fn log_writer(&self, writer: store::Writer) {
+        self.0.lock().spawn(writer.run_async());
+    }
+}
+
+pub struct Node {
+    pub replica: Replica,
+    tasks: Arc<Mutex<JoinSet<()>>>,
+    alive: Arc<AtomicBool>,
+}
+
+pub struct World {
+    wires: Arc<Wires>,
+    disks: BTreeMap<u64, FaultyDisk>,
+    pub nodes: BTreeMap<u64, Node>,
+    origin: Instant,
+    random: Arc<Counted>,
+    pub snapshot_entries: u64,
+    pub retain_bytes: u64,
+}
+
+pub fn key(name: &str) -> Key {
+    Key::new(0, name.as_bytes())
+}
+
+pub fn audit() -> Audit {
+    let text = |text: &str| text.to_owned();
+    Audit { wall_ms: 0, actor: text("test"), action: text("test"), subject: text(""), reason: text("") }
+}
+
+impl World {
+    /// `founders` nodes, founded, with a leader.
+    pub async fn founded(founders: u64) -> Self {
+        let mut world = Self::new();
+        for id in 1..=founders {
+            world.start(id).await;
+        }
+        let members: Vec<Member> = (1..=founders).map(member).collect();
+        world.nodes[&1].replica.init(&members).await.expect("founded");
+        world.leader().await;
+        world
+    }
+
+    pub fn new() -> Self {
+        Self {
+            wires: Arc::default(),
+            disks: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            origin: Instant::now(),
+            random: Arc::new(Counted(AtomicU64::new(1))),
+            snapshot_entries: 50_000,
+            retain_bytes: 64 << 20,
+        }
+    }
+
+    /// Starts a node on its disk, which is new the first time.
+    pub async fn start(&mut self, id: u64) {
+        self.start_at(id, id).await;
+    }
+
+    /// As [`World::start`], at the addresses that `member(address)` has.
+    pub async fn start_at(&mut self, id: u64, address: u64) {
+        let disk = self.disks.entry(id).or_insert_with(|| FaultyDisk::new(id)).mount();
+        let tasks: Arc<Mutex<JoinSet<()>>> = Arc::default();
+        let alive = Arc::new(AtomicBool::new(true));
+        let environment = Environment {
+            clock: Arc::new(Paused(self.origin)),
+            random: self.random.clone(),
+            connect: Arc::new(Cable { from: id, alive: alive.clone(), wires: self.wires.clone() }),
+            spawn: Arc::new(Tasks(tasks.clone())),
+            crash: Arc::new(move |why| panic!("node {id} crashed: {why}")),
+        };
+        let wal = WalOptions {
+            segment_bytes: 256 * 1024,
+            retain_bytes: self.retain_bytes,
+            reserve_bytes: 0,
+            ..WalOptions::default()
+        };
+        let options = Options {
+            timeouts: Timeouts::LAN,
+            snapshot_entries: self.snapshot_entries,
+            version: "test".into(),
+            pid: 0,
+        };
+        let contact = member(address).contact();
+        let start = Start { node: NodeId(id), contact, disk, wal, options, environment };
+        let replica = Replica::start(start).await.expect("started");
+        let (sockets, incoming) = mpsc::channel(64);
+        self.wires.listeners.lock().insert(format!("peer{address}"), (id, sockets));
+        let served = replica.clone();
+        tasks.lock().spawn(async move {
+            let served = served.serve_peers(ReceiverStream::new(incoming), std::future::pending()).await;
+            served.expect("peers are served");
+        });
+        self.nodes.insert(id, Node { replica, tasks, alive });
+    }
+
+    /// Ends a node as `kill -9` does, with what its kernel had not synced still there.
+    pub async fn kill(&mut self, id: u64) {
+        let node = self.nodes.remove(&id).expect("it runs");
+        node.alive.store(false, Ordering::Relaxed);
+        self.wires.unplug(id);
+        self.disks[&id].kill();
+        node.tasks.lock().abort_all();
+        // openraft's own tasks are not ours to end: it ends them itself, without a disk that still listens.
+        let _ = timeout(Duration::from_secs(5), node.replica.halt()).await;
+    }
+
+    /// Replaces the disk of a node by an empty one.
+    pub fn wipe(&mut self, id: u64) {
+        self.disks.insert(id, FaultyDisk::new(id));
+    }
+
+    /// Cuts a node off from every other, both ways.
+    pub fn isolate(&self, id: u64) {
+        let others: Vec<u64> = self.disks.keys().copied().filter(|other| *other != id).collect();
+        self.wires
+            .cut
+            .send_modify(|cut| cut.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)])));
+    }
+
+    pub fn heal(&self) {
+        self.wires.cut.send_modify(BTreeSet::clear);
+    }
+
+    pub fn replica(&self, id: u64) -> &Replica {
+        &self.nodes[&id].replica
+    }
+
+    /// The node that a quorum round proves to lead, as soon as there is one.
+    pub async fn leader(&self) -> u64 {
+        self.leader_among(&self.nodes.keys().copied().collect::<Vec<_>>()).await
+    }
+
+    pub async fn leader_among(&self, ids: &[u64]) -> u64 {
+        let proven = async {
+            loop {
+                for id in ids {
+                    if let Ok(reading) = self.replica(*id).read().await
+                        && reading.active().is_some()
+                    {
+                        return reading.leader.0;
+                    }
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), proven).await.expect("a leader within 30 s")
+    }
+
+    pub async fn propose(&self, at: u64, action: Action) -> Outcome {
+        let mut results = self.replica(at).propose(vec![action]).await;
+        results.pop().expect("one result").expect("an outcome")
+    }
+
+    pub async fn increment(&self, at: u64, name: &str) -> i64 {
+        match self.propose(at, Action::Increment { key: key(name), by: 1 }).await.answer {
+            Answer::Integer(value) => value,
+            answer => panic!("{answer:?}"),
+        }
+    }
+
+    /// Every node has applied the same and has the same digest.
+    pub async fn agree(&self) {
+        let agreed = async {
+            loop {
+                let seen: BTreeSet<_> = self
+                    .nodes
+                    .values()
+                    .map(|node| (node.replica.status().applied, node.replica.local().digest()))
+                    .collect();
+                if seen.len() == 1 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), agreed).await.expect("equal digests within 60 s");
+    }
+}
+
+pub fn member(id: u64) -> Member {
+    let at = |door: &str| format!("{door}{id}");
+    Contact { name: at("node"), peer: at("peer"), api: at("api"), redis: at("redis"), http: at("http") }
+        .member(NodeId(id), true)
+}
