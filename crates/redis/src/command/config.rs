@@ -1,0 +1,65 @@
+//! `CONFIG`: what clients and benchmarks ask for before they begin. Nothing can be set here: what must be equal on
+//! all nodes lives in the log, the rest in each node's own file.
+
+use super::{Arity, Call, Subcommand, glob};
+use crate::limits::{BULK_BYTES_MAX, PATTERN_BYTES_MAX};
+use crate::plan::Plan;
+use crate::{Error, Reply};
+
+pub(super) fn config(call: &mut Call<'_>) -> Result<Plan, Error> {
+    call.subcommand(SUBCOMMANDS)
+}
+
+static SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { name: "get", arity: Arity(-3), handler: get },
+    Subcommand { name: "resetstat", arity: Arity(2), handler: resetstat },
+    Subcommand { name: "rewrite", arity: Arity(2), handler: |_| Err(Error::NoConfigFile) },
+    Subcommand { name: "set", arity: Arity(-4), handler: set },
+];
+
+/// As a Redis that is never allowed to lose anything would answer.
+fn parameters(call: &Call<'_>) -> Vec<(&'static str, String)> {
+    vec![
+        ("appendfsync", "always".into()),
+        ("appendonly", "yes".into()),
+        ("bind", String::new()),
+        ("databases", domain::limits::DATABASES.to_string()),
+        ("maxclients", call.node.options.connections_max.to_string()),
+        ("maxmemory", "0".into()),
+        ("maxmemory-policy", "noeviction".into()),
+        ("notify-keyspace-events", String::new()),
+        ("port", call.node.options.port.to_string()),
+        ("proto-max-bulk-len", BULK_BYTES_MAX.to_string()),
+        ("replica-read-only", "yes".into()),
+        ("save", String::new()),
+        ("slave-read-only", "yes".into()),
+        ("tcp-keepalive", "300".into()),
+        ("timeout", "0".into()),
+    ]
+}
+
+fn get(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let parameters = parameters(call);
+    let mut patterns = Vec::new();
+    while let Ok(pattern) = call.arguments.take() {
+        if pattern.len() > PATTERN_BYTES_MAX {
+            return Err(Error::PatternTooLong);
+        }
+        patterns.push(pattern.to_ascii_lowercase());
+    }
+    let wanted = |name: &str| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes()));
+    let found = parameters.into_iter().filter(|(name, _)| wanted(name));
+    Ok(Plan::Local(Reply::Map(found.map(|(name, value)| (Reply::text(name), Reply::text(value))).collect())))
+}
+
+fn set(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let known = call.arguments.peek().is_some_and(|name| {
+        parameters(call).iter().any(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+    });
+    Err(call.repeat_next(if known { Error::ImmutableConfig } else { Error::UnknownConfig }))
+}
+
+fn resetstat(call: &mut Call<'_>) -> Result<Plan, Error> {
+    call.node.metrics.reset();
+    Ok(Plan::ok())
+}

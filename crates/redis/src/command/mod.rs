@@ -1,0 +1,116 @@
+//! The commands: one table, one file per family.
+//!
+//! A handler takes its arguments and answers with a [`Plan`]; it changes nothing but the session. A request that it
+//! does not like is an [`Error`], and the connection lives on.
+//!
+//! Read in this order: [`table`] (every command), [`strings`], [`expiry`], [`keys`], [`listing`], [`leases`],
+//! [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
+
+mod client;
+mod config;
+mod connection;
+mod expiry;
+mod glob;
+mod info;
+mod introspection;
+mod keys;
+mod leases;
+mod listing;
+mod scripts;
+mod server;
+mod strings;
+mod table;
+
+pub(crate) use expiry::seconds;
+pub(crate) use table::{COMMANDS, find};
+
+use crate::Error;
+use crate::error::echo;
+use crate::node::Node;
+use crate::plan::Plan;
+use crate::request::Arguments;
+use crate::session::Session;
+
+/// One request, on its way to a handler.
+pub(crate) struct Call<'a> {
+    /// In lower case, as errors say it.
+    pub(crate) name: &'static str,
+    pub(crate) arguments: Arguments,
+    pub(crate) session: &'a mut Session,
+    pub(crate) node: &'a Node,
+}
+
+pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Plan, Error>;
+
+/// One line of the table.
+pub(crate) struct Spec {
+    pub(crate) name: &'static str,
+    pub(crate) arity: Arity,
+    pub(crate) kind: Kind,
+    pub(crate) keys: Keys,
+    pub(crate) open_to_strangers: bool,
+    pub(crate) handler: Handler,
+}
+
+/// As Redis counts: the name included, and a negative number is a least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arity(pub(crate) i32);
+
+impl Arity {
+    pub(crate) fn fits(self, arguments: usize) -> bool {
+        let Ok(arguments) = i32::try_from(arguments) else { return false };
+        if self.0 < 0 { arguments >= -self.0 } else { arguments == self.0 }
+    }
+}
+
+/// What a command touches, as `COMMAND INFO` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+    /// Nothing that the log decides.
+    Server,
+    /// Depends on the script.
+    Script,
+}
+
+/// Where the keys stand among the arguments, as Redis describes it: first, last (negative from the end), step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keys {
+    pub(crate) first: i32,
+    pub(crate) last: i32,
+    pub(crate) step: i32,
+}
+
+/// A subcommand of a command such as `CLIENT`.
+pub(crate) struct Subcommand {
+    pub(crate) name: &'static str,
+    /// Both names included.
+    pub(crate) arity: Arity,
+    pub(crate) handler: Handler,
+}
+
+impl Call<'_> {
+    /// Takes the name of the subcommand and hands over to its handler.
+    fn subcommand(&mut self, subcommands: &[Subcommand]) -> Result<Plan, Error> {
+        let count = self.arguments.len() + 1;
+        let name = self.arguments.take()?;
+        let found = subcommands.iter().find(|one| name.eq_ignore_ascii_case(one.name.as_bytes()));
+        let Some(found) = found else {
+            let container = self.name.to_ascii_uppercase();
+            return Err(Error::UnknownSubcommand { container, name: echo(&name) });
+        };
+        if !found.arity.fits(count) {
+            return Err(Error::Arity(format!("{}|{}", self.name, found.name)));
+        }
+        (found.handler)(self)
+    }
+
+    /// An error that repeats the next argument.
+    fn repeat_next(&mut self, error: fn(String) -> Error) -> Error {
+        match self.arguments.take() {
+            Ok(argument) => error(echo(&argument)),
+            Err(syntax) => syntax,
+        }
+    }
+}

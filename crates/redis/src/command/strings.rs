@@ -1,0 +1,212 @@
+//! Values: `SET` in all its forms, `GET` and its relatives, counters.
+
+use std::sync::Arc;
+
+use domain::limits::KEYS_PER_COMMAND_MAX;
+use domain::{Action, Answer, Expiry, Key, SetCondition};
+
+use super::Call;
+use super::expiry::{self, Unit};
+use crate::plan::Plan;
+use crate::{Error, Reply};
+
+pub(super) fn set(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let value = call.arguments.value()?;
+    let SetOptions { condition, expiry, previous } = set_options(call)?;
+    let condition = condition.unwrap_or(SetCondition::Always);
+    let expiry = expiry.unwrap_or(Expiry::Never);
+    let action = Action::Set { key, value, condition, expiry, previous };
+    Ok(Plan::write(call.name, action, |answer| match answer {
+        Answer::Set { previous: Some(previous), .. } => Some(Reply::value(previous.clone())),
+        Answer::Set { written: true, .. } => Some(Reply::OK),
+        Answer::Set { written: false, .. } => Some(Reply::Null),
+        _ => None,
+    }))
+}
+
+#[derive(Default)]
+struct SetOptions {
+    condition: Option<SetCondition>,
+    expiry: Option<Expiry>,
+    previous: bool,
+}
+
+/// Each of condition, end and `GET` at most once, in any order.
+fn set_options(call: &mut Call<'_>) -> Result<SetOptions, Error> {
+    let mut options = SetOptions::default();
+    while !call.arguments.is_empty() {
+        let arguments = &mut call.arguments;
+        if options.condition.is_none() {
+            options.condition = if arguments.word("nx") {
+                Some(SetCondition::IfAbsent)
+            } else if arguments.word("xx") {
+                Some(SetCondition::IfPresent)
+            } else if arguments.word("ifeq") {
+                Some(SetCondition::IfEqual(arguments.value()?))
+            } else if arguments.word("ifne") {
+                Some(SetCondition::IfNotEqual(arguments.value()?))
+            } else {
+                None
+            };
+            if options.condition.is_some() {
+                continue;
+            }
+        }
+        if options.expiry.is_none() {
+            let keep = arguments.word("keepttl");
+            options.expiry = if keep { Some(Expiry::Keep) } else { expiry::option(call)? };
+            if options.expiry.is_some() {
+                continue;
+            }
+        }
+        if !call.arguments.word("get") {
+            return Err(Error::Syntax);
+        }
+        options.previous = true;
+    }
+    Ok(options)
+}
+
+pub(super) fn setnx(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let value = call.arguments.value()?;
+    let condition = SetCondition::IfAbsent;
+    let action = Action::Set { key, value, condition, expiry: Expiry::Never, previous: false };
+    Ok(Plan::write(call.name, action, |answer| match answer {
+        Answer::Set { written, .. } => Some(Reply::flag(*written)),
+        _ => None,
+    }))
+}
+
+pub(super) fn setex(call: &mut Call<'_>) -> Result<Plan, Error> {
+    set_for(call, Unit::Seconds)
+}
+
+pub(super) fn psetex(call: &mut Call<'_>) -> Result<Plan, Error> {
+    set_for(call, Unit::Milliseconds)
+}
+
+fn set_for(call: &mut Call<'_>, unit: Unit) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let expiry = Expiry::InMs(expiry::positive(call, unit)?);
+    let value = call.arguments.value()?;
+    let action = Action::Set { key, value, condition: SetCondition::Always, expiry, previous: false };
+    Ok(Plan::write(call.name, action, |answer| matches!(answer, Answer::Set { .. }).then_some(Reply::OK)))
+}
+
+pub(super) fn getset(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let value = call.arguments.value()?;
+    let condition = SetCondition::Always;
+    let action = Action::Set { key, value, condition, expiry: Expiry::Never, previous: true };
+    Ok(Plan::write(call.name, action, |answer| match answer {
+        Answer::Set { previous: Some(previous), .. } => Some(Reply::value(previous.clone())),
+        _ => None,
+    }))
+}
+
+pub(super) fn get(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.key(call.session.database)?;
+    Ok(Plan::read(move |view| Reply::value(view.value(&key))))
+}
+
+pub(super) fn strlen(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.key(call.session.database)?;
+    Ok(Plan::read(move |view| Reply::count(view.value(&key).map_or(0, |value| value.len() as u64))))
+}
+
+pub(super) fn mget(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let keys = call.arguments.keys(call.session.database)?;
+    Ok(Plan::read(move |view| Reply::Array(keys.iter().map(|key| Reply::value(view.value(key))).collect())))
+}
+
+pub(super) fn getdel(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    Ok(Plan::write(call.name, Action::Take { key }, value))
+}
+
+pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.key(call.session.database)?;
+    if call.arguments.is_empty() {
+        return Ok(Plan::read(move |view| Reply::value(view.value(&key))));
+    }
+    if key.name.starts_with(crate::plan::VIRTUAL_PREFIX) {
+        return Err(Error::VirtualKey);
+    }
+    let never = call.arguments.word("persist");
+    let expiry = if never { Ok(Some(Expiry::Never)) } else { expiry::option(call) };
+    match expiry {
+        Ok(Some(expiry)) => {
+            call.arguments.finish()?;
+            Ok(Plan::write(call.name, Action::Touch { key, expiry }, value))
+        }
+        Ok(None) => Err(Error::Syntax),
+        // Redis looks for the key before it judges the number.
+        Err(error @ (Error::InvalidExpire(_) | Error::NotAnInteger)) => {
+            call.arguments.finish()?;
+            Ok(Plan::read(move |view| if view.exists(&key) { Reply::Error(error) } else { Reply::Null }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn value(answer: &Answer) -> Option<Reply> {
+    match answer {
+        Answer::Value(value) => Some(Reply::value(value.clone())),
+        _ => None,
+    }
+}
+
+pub(super) fn mset(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let action = Action::SetMany { pairs: pairs(call)?, if_none_exist: false };
+    Ok(Plan::write(call.name, action, |answer| matches!(answer, Answer::Changed(_)).then_some(Reply::OK)))
+}
+
+pub(super) fn msetnx(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let action = Action::SetMany { pairs: pairs(call)?, if_none_exist: true };
+    Ok(Plan::write(call.name, action, |answer| match answer {
+        Answer::Changed(changed) => Some(Reply::flag(*changed)),
+        _ => None,
+    }))
+}
+
+/// A key and the value that it gets.
+type Pair = (Key, Arc<[u8]>);
+
+fn pairs(call: &mut Call<'_>) -> Result<Vec<Pair>, Error> {
+    let count = call.arguments.len();
+    if !count.is_multiple_of(2) {
+        return Err(Error::Arity(call.name.to_owned()));
+    }
+    if count / 2 > KEYS_PER_COMMAND_MAX {
+        return Err(Error::TooManyKeys);
+    }
+    let database = call.session.database;
+    (0..count / 2).map(|_| Ok((call.arguments.own_key(database)?, call.arguments.value()?))).collect()
+}
+
+pub(super) fn incr(call: &mut Call<'_>) -> Result<Plan, Error> {
+    add(call, |_| Ok(1))
+}
+
+pub(super) fn decr(call: &mut Call<'_>) -> Result<Plan, Error> {
+    add(call, |_| Ok(-1))
+}
+
+pub(super) fn incrby(call: &mut Call<'_>) -> Result<Plan, Error> {
+    add(call, |call| call.arguments.integer())
+}
+
+pub(super) fn decrby(call: &mut Call<'_>) -> Result<Plan, Error> {
+    add(call, |call| call.arguments.integer()?.checked_neg().ok_or(Error::DecrementOverflow))
+}
+
+fn add(call: &mut Call<'_>, by: fn(&mut Call<'_>) -> Result<i64, Error>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let by = by(call)?;
+    Ok(Plan::write(call.name, Action::Increment { key, by }, |answer| match answer {
+        Answer::Integer(integer) => Some(Reply::Integer(*integer)),
+        _ => None,
+    }))
+}

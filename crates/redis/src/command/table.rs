@@ -1,0 +1,127 @@
+//! Every command, in the order of their names: name, arity, kind, place of the keys, handler.
+
+use super::{Arity, Handler, Keys, Kind, Spec};
+use super::{
+    client, config, connection, expiry, info, introspection, keys, leases, listing, scripts, server, strings,
+};
+
+/// The place of a command in [`COMMANDS`], in whatever case it was written.
+pub(crate) fn find(name: &[u8]) -> Option<usize> {
+    let lower = |byte: &u8| byte.to_ascii_lowercase();
+    COMMANDS.binary_search_by(|spec| spec.name.bytes().cmp(name.iter().map(lower))).ok()
+}
+
+const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
+const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
+const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
+const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
+
+const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: Handler) -> Spec {
+    Spec { name, arity: Arity(arity), kind, keys, open_to_strangers: false, handler }
+}
+
+const fn read(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> Spec {
+    spec(name, arity, Kind::Read, keys, handler)
+}
+
+const fn write(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> Spec {
+    spec(name, arity, Kind::Write, keys, handler)
+}
+
+const fn server(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    spec(name, arity, Kind::Server, NO_KEYS, handler)
+}
+
+const fn script(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    spec(name, arity, Kind::Script, NO_KEYS, handler)
+}
+
+/// Also before authentication.
+const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    Spec { open_to_strangers: true, ..server(name, arity, handler) }
+}
+
+/// Invariant: sorted by name, so that [`find`] may halve.
+pub(crate) static COMMANDS: &[Spec] = &[
+    server("asking", 1, server::cluster_disabled),
+    open("auth", -2, connection::auth),
+    server("client", -2, client::client),
+    server("cluster", -2, server::cluster_disabled),
+    server("command", -1, introspection::command),
+    server("config", -2, config::config),
+    server("dbsize", 1, listing::dbsize),
+    write("decr", 2, ONE_KEY, strings::decr),
+    write("decrby", 3, ONE_KEY, strings::decrby),
+    write("del", -2, ALL_KEYS, keys::del),
+    write("delex", -2, ONE_KEY, keys::delex),
+    server("echo", 2, connection::echo),
+    script("eval", -3, scripts::eval),
+    script("eval_ro", -3, scripts::eval_ro),
+    script("evalsha", -3, scripts::evalsha),
+    script("evalsha_ro", -3, scripts::evalsha_ro),
+    read("exists", -2, ALL_KEYS, keys::exists),
+    write("expire", -3, ONE_KEY, expiry::expire),
+    write("expireat", -3, ONE_KEY, expiry::expireat),
+    read("expiretime", 2, ONE_KEY, expiry::expiretime),
+    write("flushall", -1, NO_KEYS, keys::flushall),
+    write("flushdb", -1, NO_KEYS, keys::flushdb),
+    read("get", 2, ONE_KEY, strings::get),
+    write("getdel", 2, ONE_KEY, strings::getdel),
+    write("getex", -2, ONE_KEY, strings::getex),
+    write("getset", 3, ONE_KEY, strings::getset),
+    open("hello", -1, connection::hello),
+    write("incr", 2, ONE_KEY, strings::incr),
+    write("incrby", 3, ONE_KEY, strings::incrby),
+    server("info", -1, info::info),
+    read("keys", 2, NO_KEYS, listing::keys),
+    write("lease.acquire", 5, ONE_KEY, leases::acquire),
+    read("lease.info", 2, ONE_KEY, leases::info),
+    read("lease.leader", 1, NO_KEYS, leases::leader),
+    write("lease.release", 3, ONE_KEY, leases::release),
+    write("lease.renew", 5, ONE_KEY, leases::renew),
+    read("lease.token", 3, ONE_KEY, leases::token),
+    read("mget", -2, ALL_KEYS, strings::mget),
+    write("mset", -3, PAIRS, strings::mset),
+    write("msetnx", -3, PAIRS, strings::msetnx),
+    write("persist", 2, ONE_KEY, expiry::persist),
+    write("pexpire", -3, ONE_KEY, expiry::pexpire),
+    write("pexpireat", -3, ONE_KEY, expiry::pexpireat),
+    read("pexpiretime", 2, ONE_KEY, expiry::pexpiretime),
+    server("ping", -1, connection::ping),
+    write("psetex", 4, ONE_KEY, strings::psetex),
+    read("pttl", 2, ONE_KEY, expiry::pttl),
+    open("quit", -1, connection::quit),
+    server("readonly", 1, server::cluster_disabled),
+    server("readwrite", 1, server::cluster_disabled),
+    open("reset", 1, connection::reset),
+    server("role", 1, server::role),
+    read("scan", -2, NO_KEYS, listing::scan),
+    server("script", -2, scripts::script),
+    server("select", 2, connection::select),
+    write("set", -3, ONE_KEY, strings::set),
+    write("setex", 4, ONE_KEY, strings::setex),
+    write("setnx", 3, ONE_KEY, strings::setnx),
+    read("strlen", 2, ONE_KEY, strings::strlen),
+    server("time", 1, server::time),
+    read("touch", -2, ALL_KEYS, keys::exists),
+    read("ttl", 2, ONE_KEY, expiry::ttl),
+    read("type", 2, ONE_KEY, keys::type_of),
+    write("unlink", -2, ALL_KEYS, keys::del),
+    server("wait", 3, server::wait),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_found_in_any_case() {
+        assert!(COMMANDS.is_sorted_by(|a, b| a.name < b.name));
+        for (place, spec) in COMMANDS.iter().enumerate() {
+            assert_eq!(find(spec.name.as_bytes()), Some(place));
+            assert_eq!(find(spec.name.to_ascii_uppercase().as_bytes()), Some(place));
+        }
+        assert_eq!(find(b""), None);
+        assert_eq!(find(b"gett"), None);
+    }
+}

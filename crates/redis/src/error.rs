@@ -1,0 +1,233 @@
+//! Every error that a client can see. Clients compare the text, so that the words are Redis's own wherever Redis
+//! has the case; the code in front decides what a client does next.
+//!
+//! Codes that clients retry by themselves (`LOADING`, `TRYAGAIN`, `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`) are used
+//! only for what was certainly not executed. What may have been executed is `TIMEOUT`, which no client retries.
+
+use consensus::limits::BATCH_BYTES_MAX;
+use domain::limits::{KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, VALUE_BYTES_MAX};
+use domain::{Answer, Refusal};
+
+use crate::limits;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    // The request.
+    #[error("ERR unknown command '{name}', with args beginning with: {arguments}")]
+    UnknownCommand { name: String, arguments: String },
+    #[error("ERR unknown subcommand '{name}'. Try {container} HELP.")]
+    UnknownSubcommand { container: String, name: String },
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    Arity(String),
+    #[error("ERR syntax error")]
+    Syntax,
+    #[error("ERR value is not an integer or out of range")]
+    NotAnInteger,
+    #[error("ERR invalid expire time in '{0}' command")]
+    InvalidExpire(&'static str),
+    #[error("ERR Protocol error: {0}")]
+    Protocol(String),
+
+    // Keys and values.
+    #[error("ERR key is longer than the limit of {KEY_BYTES_MAX} bytes")]
+    KeyTooLong,
+    #[error("ERR value is longer than the limit of {VALUE_BYTES_MAX} bytes")]
+    ValueTooLong,
+    #[error("ERR too many keys: one command may name {KEYS_PER_COMMAND_MAX}")]
+    TooManyKeys,
+    #[error("ERR keys under 'tenure:' are read-only")]
+    VirtualKey,
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    #[error("ERR decrement would overflow")]
+    DecrementOverflow,
+    #[error("ERR NX and XX, GT or LT options at the same time are not compatible")]
+    ExpireNxWithOthers,
+    #[error("ERR GT and LT options at the same time are not compatible")]
+    ExpireGtWithLt,
+    #[error("ERR Unsupported option {0}")]
+    UnsupportedOption(String),
+    #[error("ERR DB index is out of range")]
+    DatabaseRange,
+    #[error("ERR invalid cursor")]
+    InvalidCursor,
+    #[error("ERR pattern is longer than the limit of {} bytes", limits::PATTERN_BYTES_MAX)]
+    PatternTooLong,
+    #[error("ERR the listing is longer than the limit of {} bytes; use SCAN", limits::LISTING_BYTES_MAX)]
+    ListingTooLong,
+    #[error("ERR '{0}' is off on this node; the option redis.allow_flush = true allows it")]
+    FlushIsOff(&'static str),
+
+    // The connection.
+    #[error("NOAUTH Authentication required.")]
+    AuthenticationRequired,
+    #[error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+         option can be used to authenticate the client and select the RESP protocol version at the same time"
+    )]
+    HelloAuthenticationRequired,
+    #[error("WRONGPASS invalid username-password pair or user is disabled.")]
+    WrongPassword,
+    #[error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+         configuration is correct?"
+    )]
+    NoPasswordConfigured,
+    #[error("NOPROTO unsupported protocol version")]
+    UnsupportedProtocol,
+    #[error("ERR Protocol version is not an integer or out of range")]
+    ProtocolNotAnInteger,
+    #[error("ERR Syntax error in HELLO option '{0}'")]
+    HelloOption(String),
+    #[error("ERR Client names cannot contain spaces, newlines or special characters.")]
+    ClientName,
+    #[error("ERR {0} cannot contain spaces, newlines or special characters.")]
+    ClientInfo(&'static str),
+    #[error("ERR Unrecognized option '{0}'")]
+    UnrecognizedOption(String),
+    #[error("ERR Invalid client ID")]
+    InvalidClientId,
+    #[error("ERR No such client")]
+    NoSuchClient,
+    #[error("ERR max number of clients reached")]
+    TooManyClients,
+
+    // The server.
+    #[error("ERR This instance has cluster support disabled")]
+    ClusterDisabled,
+    #[error("ERR Unknown option or number of arguments for CONFIG SET - '{0}'")]
+    UnknownConfig(String),
+    #[error("ERR CONFIG SET failed (possibly related to argument '{0}') - can't set immutable config")]
+    ImmutableConfig(String),
+    #[error("ERR The server is running without a config file")]
+    NoConfigFile,
+    #[error("ERR Invalid command specified")]
+    InvalidCommand,
+    #[error("ERR The command has no key arguments")]
+    NoKeyArguments,
+    #[error("ERR Invalid number of arguments specified for command")]
+    InvalidKeyArguments,
+
+    // Scripts.
+    #[error("NOSCRIPT No matching script. Please use EVAL.")]
+    NoScript,
+    #[error("NOTBUSY No scripts in execution right now.")]
+    NotBusy,
+    #[error("ERR Number of keys can't be greater than number of args")]
+    TooFewScriptKeys,
+    #[error("ERR Number of keys can't be negative")]
+    NegativeScriptKeys,
+    #[error("ERR Unexpected engine in script shebang: {0}")]
+    ScriptEngine(String),
+    #[error("ERR Write commands are not allowed from read-only scripts. script: {0}, on @user_script:1.")]
+    WriteInReadOnlyScript(String),
+    #[error("{message} script: {sha}, on @user_script:1.")]
+    InScript { message: String, sha: String },
+    #[error(
+        "ERR unsupported script: {reason} (supported: scripts on one key that compare its value and then delete it, \
+         change its expiry or set it, in any spelling, and scripts that only read one key)"
+    )]
+    UnsupportedScript { reason: String },
+    #[error("ERR the key changed while the script ran, and nothing was done; run it again")]
+    ScriptConflict,
+    /// Made by a script: `redis.error_reply`.
+    #[error("{0}")]
+    Custom(String),
+
+    // The group.
+    #[error("LOADING No Raft leader; command not executed")]
+    NoLeader,
+    #[error(
+        "TIMEOUT outcome unknown: the command may or may not have been executed; read before you repeat it"
+    )]
+    OutcomeUnknown,
+    #[error("OOM command not executed: {0}")]
+    Overloaded(&'static str),
+    #[error("OOM command not executed: the limit of {KEYS_MAX} keys is reached")]
+    Full,
+    #[error(
+        "OOM command not executed: the disk is below its reserve, only commands that free keys are accepted"
+    )]
+    DiskLow,
+    #[error("ERR this node is out of service because its state differs from the others'; use another node")]
+    OutOfService,
+    #[error("ERR command not executed: longer than the limit of {BATCH_BYTES_MAX} bytes for a log entry")]
+    TooLarge,
+    #[error("ERR internal error: unexpected answer to '{0}'")]
+    Unexpected(&'static str),
+}
+
+/// Why the group gave no outcome. Of all but `Unknown` it is certain that nothing was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    NoQuorum,
+    Unknown,
+    Overloaded(&'static str),
+    DiskLow,
+    OutOfService,
+    TooLarge,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoQuorum => Self::NoLeader,
+            Failure::Unknown => Self::OutcomeUnknown,
+            Failure::Overloaded(what) => Self::Overloaded(what),
+            Failure::DiskLow => Self::DiskLow,
+            Failure::OutOfService => Self::OutOfService,
+            Failure::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// What a reply tells about a command, for the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The client's request was wrong.
+    Mistake,
+    /// Nothing was executed, by no fault of the client.
+    Unavailable,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Error {
+    /// The error for what `apply` refused to `command`.
+    pub(crate) fn refused(command: &'static str, refusal: Refusal) -> Self {
+        match refusal {
+            // The entry did nothing, but an earlier sending of the same command may have.
+            Refusal::Late => Self::OutcomeUnknown,
+            Refusal::StaleStamp => Self::NoLeader,
+            Refusal::Overload => Self::Overloaded("too many commands in a short time"),
+            Refusal::Full => Self::Full,
+            Refusal::NotAnInteger => Self::NotAnInteger,
+            Refusal::Overflow => Self::Overflow,
+            Refusal::TooLarge => Self::TooLarge,
+            Refusal::InvalidTtl => Self::InvalidExpire(command),
+            Refusal::WallClock => Self::Unexpected(command),
+        }
+    }
+
+    /// An answer of a kind that this command never gets: our own bug, told rather than hidden.
+    pub(crate) fn unexpected(command: &'static str, answer: &Answer) -> Self {
+        tracing::error!(command, ?answer, "unexpected answer");
+        Self::Unexpected(command)
+    }
+
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::OutcomeUnknown | Self::Unexpected(_) => Severity::Unknown,
+            Self::NoLeader | Self::Overloaded(_) | Self::Full | Self::DiskLow | Self::OutOfService => {
+                Severity::Unavailable
+            }
+            _ => Severity::Mistake,
+        }
+    }
+}
+
+/// Bytes that a client sent, fit to be repeated in an error line.
+pub(crate) fn echo(bytes: &[u8]) -> String {
+    let bytes = &bytes[..bytes.len().min(limits::UNKNOWN_COMMAND_ECHO_BYTES)];
+    String::from_utf8_lossy(bytes).into_owned()
+}

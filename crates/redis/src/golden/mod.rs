@@ -1,0 +1,98 @@
+//! Conversations, as specifications: each line a request as one would type it and the exact reply, by a real state.
+//!
+//! The replies are those of redis-server 7.0.15 wherever it has the command. `@advance MS` moves the log's clock,
+//! `@fail NAME` makes the group fail, `@recover` ends that.
+
+use crate::error::Failure;
+use crate::options::Options;
+use crate::testing::Bench;
+
+fn hold(conversation: &str, options: Options) {
+    let mut bench = Bench::new(options);
+    let mut wrong = Vec::new();
+    for (number, line) in conversation.lines().enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(directive) = line.strip_prefix('@') {
+            direct(&bench, directive);
+            continue;
+        }
+        let (request, expected) =
+            line.split_once(" => ").unwrap_or_else(|| panic!("line {}: {line}", number + 1));
+        let said = bench.say(request);
+        if said != expected {
+            wrong.push(format!("line {}: {request}\n  expected {expected}\n  said     {said}", number + 1));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn direct(bench: &Bench, directive: &str) {
+    match directive.split_once(' ').unwrap_or((directive, "")) {
+        ("advance", ms) => bench.model.advance(ms.parse().unwrap()),
+        ("recover", _) => bench.model.fail(None),
+        ("fail", name) => bench.model.fail(Some(match name {
+            "no quorum" => Failure::NoQuorum,
+            "unknown" => Failure::Unknown,
+            "disk low" => Failure::DiskLow,
+            "overloaded" => Failure::Overloaded("too many commands are waiting"),
+            "out of service" => Failure::OutOfService,
+            other => panic!("{other}"),
+        })),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_flush() -> Options {
+    Options { allow_flush: true, ..Options::default() }
+}
+
+fn with_password() -> Options {
+    Options { password: Some("secret".into()), ..Options::default() }
+}
+
+#[test]
+fn strings() {
+    hold(include_str!("strings.txt"), Options::default());
+}
+
+#[test]
+fn expiry() {
+    hold(include_str!("expiry.txt"), Options::default());
+}
+
+#[test]
+fn keys() {
+    hold(include_str!("keys.txt"), with_flush());
+}
+
+#[test]
+fn leases() {
+    hold(include_str!("leases.txt"), Options::default());
+}
+
+#[test]
+fn connection() {
+    hold(include_str!("connection.txt"), Options::default());
+}
+
+#[test]
+fn password() {
+    hold(include_str!("password.txt"), with_password());
+}
+
+#[test]
+fn server() {
+    hold(include_str!("server.txt"), Options::default());
+}
+
+#[test]
+fn scripts() {
+    hold(include_str!("scripts.txt"), Options::default());
+}
+
+#[test]
+fn failures() {
+    hold(include_str!("failures.txt"), Options::default());
+}

@@ -1,0 +1,46 @@
+//! The seam to the Raft group: what this edge asks of it, and nothing more.
+//!
+//! It is a trait so that the loop of a connection can be tested against a state in memory.
+
+use std::future::Future;
+
+use domain::{Action, Answer, NodeId};
+
+use crate::error::Failure;
+use crate::plan::View;
+
+pub trait Group: Clone + Send + Sync + 'static {
+    type Reading: Look;
+
+    /// Proposes the actions in this order; the results come in the same order.
+    fn propose(&self, actions: Vec<Action>) -> impl Future<Output = Vec<Result<Answer, Failure>>> + Send;
+
+    /// One quorum round that begins after this call.
+    fn read(&self) -> impl Future<Output = Result<Self::Reading, Failure>> + Send;
+
+    /// What this node believes, without asking anybody.
+    fn standing(&self) -> Standing;
+}
+
+/// What a quorum round allows to look at, as often as needed.
+pub trait Look: Send + Sync {
+    /// `look` must be brief: nothing is applied meanwhile.
+    fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T;
+}
+
+/// How the group looks from one node. A belief: nothing may be decided by it.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub role: &'static str,
+    pub leader: Option<NodeId>,
+    pub term: u64,
+    pub voters: usize,
+    /// Where each member serves this protocol.
+    pub addresses: Vec<(NodeId, String)>,
+}
+
+impl Standing {
+    pub(crate) fn address(&self, node: NodeId) -> Option<&str> {
+        self.addresses.iter().find(|(id, _)| *id == node).map(|(_, address)| address.as_str())
+    }
+}

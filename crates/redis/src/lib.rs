@@ -1,0 +1,46 @@
+//! The Redis protocol in front of leases and keys, for clients that already speak it.
+//!
+//! Bytes become a request, a request becomes a `Plan`: an answer at once, actions to propose, or a look at the
+//! state. Planning is pure; only `connection` and `server` move bytes and wait. Any node answers any request.
+//! Values and leases are those of [`domain`]: this crate holds no state that matters, so that a node can be lost
+//! without losing anything that a client was told.
+//!
+//! Read in this order: [`limits`]; `codec` (bytes and requests); `request`, `plan`, `reply`, `error` (what
+//! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
+//! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
+//! `run`, `connection` and `server` (what is executed together, the loop, accepting and draining); `clients`, `metrics`.
+//!
+//! It never reads a clock, draws a random number, spawns a task or opens a socket by itself: they are handed in.
+
+mod clients;
+mod codec;
+mod command;
+mod connection;
+mod error;
+#[cfg(test)]
+mod golden;
+mod group;
+pub mod limits;
+mod metrics;
+mod node;
+mod options;
+mod plan;
+mod replica;
+mod reply;
+mod request;
+mod run;
+mod script;
+mod server;
+mod session;
+#[cfg(test)]
+mod testing;
+
+pub use codec::Protocol;
+pub use error::{Error, Failure, Severity};
+pub use group::{Group, Look, Standing};
+pub use metrics::{CommandCount, Metrics, Outcome};
+pub use node::WallClock;
+pub use options::Options;
+pub use plan::View;
+pub use reply::Reply;
+pub use server::{Accepted, Environment, Server};

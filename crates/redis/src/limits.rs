@@ -1,0 +1,84 @@
+//! Every limit of this edge, in one place, each with its reason. What is about keys and values themselves
+//! (their length, how many) belongs to [`domain::limits`]; here is what one client may cost a node.
+
+/// Arguments of one request. `MSET` with [`domain::limits::KEYS_PER_COMMAND_MAX`] pairs needs 2,049; the rest is
+/// room for a clear error instead of a closed connection.
+pub const ARGUMENTS_MAX: usize = 8192;
+
+/// One argument. Larger than a value may be, so that a value too large gets an error that names the limit and
+/// the connection lives; a length beyond this is a protocol error, as in Redis.
+pub const BULK_BYTES_MAX: usize = 1024 * 1024;
+
+/// All arguments of one request together.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// One inline request, and one length line: Redis's own figure.
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Arguments of a request before authentication: Redis's own figure, enough for `HELLO 3 AUTH u p SETNAME n`.
+pub const UNAUTHENTICATED_ARGUMENTS_MAX: usize = 10;
+
+/// One argument before authentication: Redis's own figure.
+pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes read from a client and not yet understood. Reading stops here until the requests before are answered;
+/// it must hold the largest argument and what one read adds, or such an argument would never be complete.
+pub const INPUT_BYTES_MAX: usize = BULK_BYTES_MAX + 2 * READ_BYTES;
+
+/// Room offered to one read.
+pub const READ_BYTES: usize = 16 * 1024;
+
+/// Requests of one connection that are executed together. One quorum round for this many is already cheap; more
+/// would only make one client's pipeline delay the others'.
+pub const RUN_REQUESTS_MAX: usize = 1024;
+
+/// Argument bytes of the requests that are executed together, so that a run stays far below a log entry's limit.
+pub const RUN_BYTES_MAX: usize = 512 * 1024;
+
+/// Replies are sent at the latest when this many bytes are waiting, even in the middle of a pipeline.
+pub const FLUSH_BYTES: usize = 64 * 1024;
+
+/// Replies that a client has not taken, above which nothing more is read from it. A client that writes a whole
+/// pipeline before it reads the first reply gets on below this.
+pub const UNREAD_BYTES_SOFT: usize = 1024 * 1024;
+
+/// Replies that a client has not taken, above which it is disconnected: what it asked for at once exceeds what
+/// a node will hold for one client.
+pub const UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes that a client may still send after it was told goodbye, so that its unread replies survive the close.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// The reply to `KEYS`; beyond this the client is told to use `SCAN`.
+pub const LISTING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The pattern of `KEYS`, `SCAN` and `CONFIG GET`. No key is longer, and matching costs at most key × pattern.
+pub const PATTERN_BYTES_MAX: usize = domain::limits::KEY_BYTES_MAX;
+
+/// Fewest keys that one step of `SCAN` returns, if there are as many: each step looks at every key, so that tiny
+/// steps would cost more than they spare.
+pub const SCAN_COUNT_MIN: usize = 256;
+
+/// Most keys that one step of `SCAN` returns.
+pub const SCAN_COUNT_MAX: usize = 10_000;
+
+/// Connections at a time, unless the configuration says otherwise: Redis's own default.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// A client's name, library name or library version.
+pub const CLIENT_TEXT_BYTES_MAX: usize = 256;
+
+/// Scripts that a node remembers by their SHA-1. A client that meets a forgotten one sends it again.
+pub const SCRIPTS_MAX: usize = 1000;
+
+/// The source of one script. The longest lock script known has under 2 KiB.
+pub const SCRIPT_BYTES_MAX: usize = 16 * 1024;
+
+/// Nesting of expressions and blocks in a script: the parser and the evaluator recurse.
+pub const SCRIPT_DEPTH_MAX: usize = 32;
+
+/// Steps of one evaluation of a script, so that a loop over many keys cannot hold a node.
+pub const SCRIPT_STEPS_MAX: usize = 10_000;
+
+/// Characters of the arguments that the error about an unknown command repeats: Redis's own figure.
+pub const UNKNOWN_COMMAND_ECHO_BYTES: usize = 128;

@@ -1,0 +1,145 @@
+//! Counters of this edge, in a plain struct; whoever exports metrics reads it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::command;
+use crate::error::Severity;
+use crate::reply::Reply;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Refused, by the client's fault.
+    Mistake,
+    /// Not executed, by no fault of the client.
+    Unavailable,
+    /// It may or may not have been executed.
+    Unknown,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 4] = [Self::Done, Self::Mistake, Self::Unavailable, Self::Unknown];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Mistake => "mistake",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<&Reply> for Outcome {
+    fn from(reply: &Reply) -> Self {
+        match reply {
+            Reply::Error(error) => match error.severity() {
+                Severity::Mistake => Self::Mistake,
+                Severity::Unavailable => Self::Unavailable,
+                Severity::Unknown => Self::Unknown,
+            },
+            _ => Self::Done,
+        }
+    }
+}
+
+/// One command's line in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandCount {
+    pub command: &'static str,
+    pub outcome: Outcome,
+    pub count: u64,
+}
+
+#[derive(Debug)]
+pub struct Metrics {
+    commands: Box<[[AtomicU64; Outcome::ALL.len()]]>,
+    pub unknown_commands: AtomicU64,
+    pub protocol_errors: AtomicU64,
+    pub authentication_failures: AtomicU64,
+    pub connections_accepted: AtomicU64,
+    /// Refused because there were too many.
+    pub connections_rejected: AtomicU64,
+    pub connections_open: AtomicU64,
+    /// Disconnected because they did not take their replies.
+    pub connections_stalled: AtomicU64,
+    pub bytes_read: AtomicU64,
+    pub bytes_written: AtomicU64,
+    pub scripts_recognised: AtomicU64,
+    pub scripts_unrecognised: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            commands: command::COMMANDS.iter().map(|_| Default::default()).collect(),
+            unknown_commands: AtomicU64::default(),
+            protocol_errors: AtomicU64::default(),
+            authentication_failures: AtomicU64::default(),
+            connections_accepted: AtomicU64::default(),
+            connections_rejected: AtomicU64::default(),
+            connections_open: AtomicU64::default(),
+            connections_stalled: AtomicU64::default(),
+            bytes_read: AtomicU64::default(),
+            bytes_written: AtomicU64::default(),
+            scripts_recognised: AtomicU64::default(),
+            scripts_unrecognised: AtomicU64::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Every command that was called, by how it ended.
+    pub fn commands(&self) -> impl Iterator<Item = CommandCount> {
+        command::COMMANDS.iter().zip(&self.commands).flat_map(|(spec, counts)| {
+            Outcome::ALL.into_iter().zip(counts).filter_map(|(outcome, count)| {
+                let count = count.load(Relaxed);
+                (count > 0).then_some(CommandCount { command: spec.name, outcome, count })
+            })
+        })
+    }
+
+    pub fn commands_total(&self) -> u64 {
+        self.commands().map(|line| line.count).sum()
+    }
+
+    /// `place` is that of the command in the table.
+    pub(crate) fn count(&self, place: usize, outcome: Outcome) {
+        self.commands[place][outcome as usize].fetch_add(1, Relaxed);
+    }
+
+    /// `CONFIG RESETSTAT`. What counts things that are there now stays.
+    pub(crate) fn reset(&self) {
+        let counters = [
+            &self.unknown_commands,
+            &self.protocol_errors,
+            &self.authentication_failures,
+            &self.connections_accepted,
+            &self.connections_rejected,
+            &self.connections_stalled,
+            &self.bytes_read,
+            &self.bytes_written,
+            &self.scripts_recognised,
+            &self.scripts_unrecognised,
+        ];
+        for counter in self.commands.iter().flatten().chain(counters) {
+            counter.store(0, Relaxed);
+        }
+    }
+}
+
+pub(crate) trait Count {
+    fn add(&self, more: u64);
+    fn get(&self) -> u64;
+}
+
+impl Count for AtomicU64 {
+    fn add(&self, more: u64) {
+        self.fetch_add(more, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.load(Relaxed)
+    }
+}

@@ -1,0 +1,51 @@
+//! What the connections of one node share.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::clients::Clients;
+use crate::group::Standing;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::script::Cache;
+
+/// The wall clock, in milliseconds since 1970: for people, `TIME` and audit. It decides nothing.
+pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+pub(crate) struct Node {
+    pub(crate) options: Options,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) scripts: Mutex<Cache>,
+    pub(crate) wall_ms: WallClock,
+    pub(crate) started_ms: i64,
+    standing: Box<dyn Fn() -> Standing + Send + Sync>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        options: Options,
+        wall_ms: WallClock,
+        standing: impl Fn() -> Standing + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            options,
+            metrics: Arc::default(),
+            clients: Arc::default(),
+            scripts: Mutex::default(),
+            started_ms: wall_ms(),
+            wall_ms,
+            standing: Box::new(standing),
+        }
+    }
+
+    /// How the group looks from here, without asking anybody.
+    pub(crate) fn standing(&self) -> Standing {
+        (self.standing)()
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.wall_ms)()
+    }
+}

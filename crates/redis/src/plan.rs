@@ -1,0 +1,96 @@
+//! What has to be done to answer a request: the pure half of this edge ends here.
+
+use std::sync::Arc;
+
+use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
+
+use crate::{Error, Failure, Reply};
+
+/// How a request will be answered. A reply is made from what the group said, and from nothing else.
+pub(crate) enum Plan {
+    /// At once.
+    Local(Reply),
+    /// Propose these, in this order; the reply is made of as many results.
+    Write { actions: Vec<Action>, reply: OnAnswers },
+    /// Look at the state after a quorum round, or learn why that cannot be.
+    Read(OnView),
+}
+
+pub(crate) type OnAnswers = Box<dyn FnOnce(Vec<Result<Answer, Failure>>) -> Reply + Send>;
+pub(crate) type OnView = Box<dyn FnOnce(Result<&View<'_>, Failure>) -> Reply + Send>;
+
+impl Plan {
+    pub(crate) fn ok() -> Self {
+        Self::Local(Reply::OK)
+    }
+
+    /// One action. `reply` knows the answers that `command` can get and says `None` to any other.
+    pub(crate) fn write(
+        command: &'static str,
+        action: Action,
+        reply: impl FnOnce(&Answer) -> Option<Reply> + Send + 'static,
+    ) -> Self {
+        let reply = move |mut results: Vec<Result<Answer, Failure>>| match results.pop() {
+            Some(Ok(Answer::Refused(refusal))) => Error::refused(command, refusal).into(),
+            Some(Ok(answer)) => reply(&answer).unwrap_or_else(|| Error::unexpected(command, &answer).into()),
+            Some(Err(failure)) => Error::from(failure).into(),
+            None => Error::OutcomeUnknown.into(),
+        };
+        Self::Write { actions: vec![action], reply: Box::new(reply) }
+    }
+
+    pub(crate) fn read(look: impl FnOnce(&View<'_>) -> Reply + Send + 'static) -> Self {
+        Self::Read(Box::new(move |view| match view {
+            Ok(view) => look(view),
+            Err(failure) => Error::from(failure).into(),
+        }))
+    }
+}
+
+/// The state as a quorum round proved it, and what the round said about the group.
+pub struct View<'a> {
+    pub state: &'a State,
+    /// The log clock by which remaining times are told.
+    pub clock: LogTime,
+    pub leader: NodeId,
+    pub term: u64,
+    /// The node that has tenure in this term.
+    pub active: Option<NodeId>,
+}
+
+/// Names under which the group tells about itself: to be read like keys, never written, never listed.
+pub(crate) const VIRTUAL_PREFIX: &[u8] = b"tenure:";
+
+impl View<'_> {
+    pub(crate) fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.state.get(key)
+    }
+
+    /// The value of a key, real or virtual.
+    pub(crate) fn value(&self, key: &Key) -> Option<Arc<[u8]>> {
+        if key.name.starts_with(VIRTUAL_PREFIX) {
+            return self.virtual_value(&key.name);
+        }
+        self.entry(key).map(|entry| entry.value.clone())
+    }
+
+    pub(crate) fn exists(&self, key: &Key) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// What is left of a key in milliseconds: `None` if it is absent, `Some(None)` if it has no end. A key that
+    /// the log has not ended has at least 1 ms.
+    pub(crate) fn remaining_ms(&self, key: &Key) -> Option<Option<u64>> {
+        match self.entry(key) {
+            Some(entry) => Some(entry.lease(self.clock).remaining_ms),
+            None => self.exists(key).then_some(None),
+        }
+    }
+
+    fn virtual_value(&self, name: &[u8]) -> Option<Arc<[u8]>> {
+        match name.strip_prefix(VIRTUAL_PREFIX)? {
+            b"leader" => Some(self.leader.to_string().into_bytes().into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The real group behind the seam: what `consensus` says, in the words of this edge, mapped once.
+
+use std::sync::Arc;
+
+use consensus::{ProposeError, ReadError, Reading, Replica};
+use domain::{Action, Answer};
+use futures_util::future::BoxFuture;
+
+use crate::error::Failure;
+use crate::group::{Group, Look, Standing};
+use crate::plan::View;
+use crate::server::Environment;
+
+impl Group for Replica {
+    type Reading = Reading;
+
+    async fn propose(&self, actions: Vec<Action>) -> Vec<Result<Answer, Failure>> {
+        let results = Self::propose(self, actions).await.into_iter();
+        results.map(|result| result.map(|outcome| outcome.answer).map_err(Failure::from)).collect()
+    }
+
+    async fn read(&self) -> Result<Reading, Failure> {
+        Ok(Self::read(self).await?)
+    }
+
+    fn standing(&self) -> Standing {
+        let status = self.status();
+        Standing {
+            role: status.role.name(),
+            leader: status.leader,
+            term: status.term,
+            voters: status.members.iter().filter(|member| member.voter).count(),
+            addresses: status.members.into_iter().map(|member| (member.id, member.redis)).collect(),
+        }
+    }
+}
+
+impl Look for Reading {
+    fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        // Before the state is locked below: it takes the same lock.
+        let active = self.active();
+        let state = self.state();
+        look(&View { state: &state, clock: self.clock, leader: self.leader, term: self.term, active })
+    }
+}
+
+impl From<ProposeError> for Failure {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::NoQuorum => Self::NoQuorum,
+            ProposeError::Unknown => Self::Unknown,
+            ProposeError::Overloaded(what) => Self::Overloaded(what),
+            ProposeError::DiskLow => Self::DiskLow,
+            ProposeError::OutOfService => Self::OutOfService,
+            ProposeError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NoQuorum => Self::NoQuorum,
+            ReadError::OutOfService => Self::OutOfService,
+            ReadError::Overloaded => Self::Overloaded("too many reads are waiting"),
+        }
+    }
+}
+
+impl Environment {
+    /// The clock of `consensus`, with the runtime that connections are to run on.
+    pub fn new(
+        consensus: &consensus::Environment,
+        spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
+    ) -> Self {
+        let clock = consensus.clock.clone();
+        Self { wall_ms: Arc::new(move || clock.wall_ms()), spawn: Arc::new(spawn) }
+    }
+}

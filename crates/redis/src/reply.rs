@@ -1,0 +1,70 @@
+//! What a request is answered with, before it is known in which version of the protocol it will be said.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::Error;
+
+/// A value of RESP3; what RESP2 lacks is said in its closest form, as Redis does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// A status line.
+    Simple(Cow<'static, str>),
+    Error(Error),
+    Integer(i64),
+    Bulk(Arc<[u8]>),
+    /// A bulk string that is text of ours.
+    Text(Cow<'static, str>),
+    /// Text for people (`INFO`, `CLIENT LIST`); in RESP2 a bulk string.
+    Verbatim(String),
+    Null,
+    Bool(bool),
+    Double(f64),
+    Array(Vec<Reply>),
+    Map(Vec<(Reply, Reply)>),
+    Set(Vec<Reply>),
+    Push(Vec<Reply>),
+}
+
+impl Reply {
+    pub const OK: Self = Self::Simple(Cow::Borrowed("OK"));
+
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub fn bulk(bytes: &[u8]) -> Self {
+        Self::Bulk(bytes.into())
+    }
+
+    /// A value, or null.
+    pub fn value(value: Option<Arc<[u8]>>) -> Self {
+        value.map_or(Self::Null, Self::Bulk)
+    }
+
+    /// 1 or 0, as Redis tells a truth.
+    pub fn flag(flag: bool) -> Self {
+        Self::Integer(flag.into())
+    }
+
+    /// A count or a number of milliseconds; none comes near the end of the range.
+    pub fn count(count: u64) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    pub fn texts(texts: impl IntoIterator<Item = &'static str>) -> Self {
+        Self::Array(texts.into_iter().map(Self::text).collect())
+    }
+}
+
+impl From<Error> for Reply {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Result<Self, Error>> for Reply {
+    fn from(result: Result<Self, Error>) -> Self {
+        result.unwrap_or_else(Self::Error)
+    }
+}

@@ -1,0 +1,174 @@
+//! Accepting connections, and letting go of them in an orderly way.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use crate::clients::Entered;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::group::Group;
+use crate::metrics::{Count, Metrics};
+use crate::node::{Node, WallClock};
+use crate::options::Options;
+
+/// What this edge does not make by itself.
+#[derive(Clone)]
+pub struct Environment {
+    /// Milliseconds since 1970: for people, `TIME` and audit.
+    pub wall_ms: WallClock,
+    /// Runs a task beside the caller.
+    pub spawn: Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
+}
+
+/// A connection that a listener has accepted. TCP_NODELAY is the listener's duty.
+pub struct Accepted<S> {
+    pub stream: S,
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+}
+
+/// The Redis protocol on one node. Cheap to clone; all clones drain together.
+#[derive(Clone)]
+pub struct Server<G> {
+    group: G,
+    node: Arc<Node>,
+    environment: Environment,
+    draining: watch::Sender<bool>,
+    /// Connections that may still owe a reply.
+    answering: watch::Sender<usize>,
+}
+
+impl<G: Group> Server<G> {
+    pub fn new(group: G, environment: Environment, options: Options) -> Self {
+        let standing = group.clone();
+        let node = Node::new(options, environment.wall_ms.clone(), move || standing.standing());
+        Self {
+            group,
+            node: Arc::new(node),
+            environment,
+            draining: watch::Sender::new(false),
+            answering: watch::Sender::new(0),
+        }
+    }
+
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.node.metrics.clone()
+    }
+
+    /// Serves what `incoming` yields until it ends or [`drain`](Self::drain) is called. An error of one accept is
+    /// logged; pausing after it is the listener's duty.
+    pub async fn serve<S>(&self, mut incoming: impl Stream<Item = io::Result<Accepted<S>>> + Unpin)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let mut draining = self.draining.subscribe();
+        loop {
+            let accepted = tokio::select! {
+                _ = draining.wait_for(|draining| *draining) => return,
+                accepted = incoming.next() => accepted,
+            };
+            match accepted {
+                Some(Ok(accepted)) => self.accept(accepted),
+                Some(Err(error)) => tracing::warn!(%error, "a connection could not be accepted"),
+                None => return,
+            }
+        }
+    }
+
+    /// Stops accepting and reading, and waits until every request that was read is answered and every reply is with
+    /// the client. A client that does not take its replies delays this: the caller sets the limit.
+    pub async fn drain(&self) {
+        self.draining.send_replace(true);
+        let mut answering = self.answering.subscribe();
+        // The sender is in `self`, so that the wait can only end by the condition.
+        let _ = answering.wait_for(|answering| *answering == 0).await;
+    }
+
+    fn accept<S>(&self, accepted: Accepted<S>)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let Accepted { stream, peer, local } = accepted;
+        let metrics = &self.node.metrics;
+        metrics.connections_accepted.add(1);
+        let max = self.node.options.connections_max;
+        let Some(entered) = self.node.clients.enter(peer, local, self.node.now_ms(), max) else {
+            metrics.connections_rejected.add(1);
+            (self.environment.spawn)(Box::pin(refuse(stream)));
+            return;
+        };
+        let answering = Answering::new(self.answering.clone());
+        let connection =
+            Connection::new(self.group.clone(), self.node.clone(), entered.client.clone(), stream);
+        let task =
+            attend(connection, entered, answering, self.node.metrics.clone(), self.draining.subscribe());
+        (self.environment.spawn)(Box::pin(task));
+    }
+}
+
+async fn attend<G, S>(
+    mut connection: Connection<G, S>,
+    entered: Entered,
+    answering: Answering,
+    metrics: Arc<Metrics>,
+    mut draining: watch::Receiver<bool>,
+) where
+    G: Group,
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let _open = Open::new(metrics);
+    let result = connection.serve(&mut draining).await;
+    drop(answering);
+    match result {
+        // It still counts as a client, so that those who never hang up find a limit.
+        Ok(()) => connection.linger().await,
+        Err(error) => tracing::debug!(client = %entered.client.address, %error, "a connection broke"),
+    }
+}
+
+async fn refuse(stream: impl AsyncWrite + Send) {
+    let mut stream = Box::pin(stream);
+    let _ = stream.write_all(format!("-{}\r\n", Error::TooManyClients).as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Counts a connection as one that may still owe a reply, until it is dropped.
+struct Answering(watch::Sender<usize>);
+
+impl Answering {
+    fn new(count: watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Counts a connection as open, until it is dropped.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.connections_open.add(1);
+        Self(metrics)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,177 @@
+//! A group in memory: a real `domain::State`, a clock that a test moves, and the failures that it asks for.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use domain::{Action, Answer, Command, LogTime, NodeId, Position, Stamp, State};
+use parking_lot::Mutex;
+
+use crate::clients::Entered;
+use crate::codec::encode::encode;
+use crate::codec::inline;
+use crate::error::Failure;
+use crate::group::{Group, Look, Standing};
+use crate::node::Node;
+use crate::options::Options;
+use crate::plan::{Plan, View};
+use crate::reply::Reply;
+use crate::session::{Planned, Session};
+
+/// Wall time of every test, and where its clock begins.
+pub(crate) const WALL_MS: i64 = 1_790_000_000_000;
+
+#[derive(Clone, Default)]
+pub(crate) struct Model(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    state: State,
+    index: u64,
+    now_ms: u64,
+    failure: Option<Failure>,
+    /// The sizes of the proposals, and how many quorum rounds there were.
+    proposals: Vec<usize>,
+    rounds: usize,
+}
+
+impl Model {
+    /// From now on nothing is decided.
+    pub(crate) fn fail(&self, failure: Option<Failure>) {
+        self.0.lock().failure = failure;
+    }
+
+    pub(crate) fn proposals(&self) -> Vec<usize> {
+        self.0.lock().proposals.clone()
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.0.lock().rounds
+    }
+
+    /// Moves the clock and ends what is due, as a leader's tick does.
+    pub(crate) fn advance(&self, ms: u64) {
+        self.0.lock().now_ms += ms;
+        self.apply(Action::Tick);
+    }
+
+    pub(crate) fn apply(&self, mut action: Action) -> Answer {
+        let inner = &mut *self.0.lock();
+        inner.index += 1;
+        action.resolve_wall_clock(WALL_MS + i64::try_from(inner.now_ms).unwrap());
+        let stamp = Some(Stamp { term: 3, time: LogTime::from_ms(inner.now_ms) });
+        let at = Position { index: inner.index, offset: 0, term: 3, stamp };
+        inner.state.apply(at, Command::harmless(action)).answer
+    }
+
+    pub(crate) fn propose_now(&self, actions: Vec<Action>) -> Vec<Result<Answer, Failure>> {
+        self.0.lock().proposals.push(actions.len());
+        let failure = self.0.lock().failure;
+        match failure {
+            Some(Failure::DiskLow) if actions.iter().all(Action::frees) => {}
+            Some(failure) => return actions.iter().map(|_| Err(failure)).collect(),
+            None => {}
+        }
+        actions.into_iter().map(|action| Ok(self.apply(action))).collect()
+    }
+}
+
+impl Group for Model {
+    type Reading = Self;
+
+    async fn propose(&self, actions: Vec<Action>) -> Vec<Result<Answer, Failure>> {
+        tokio::task::yield_now().await;
+        self.propose_now(actions)
+    }
+
+    async fn read(&self) -> Result<Self, Failure> {
+        tokio::task::yield_now().await;
+        let mut inner = self.0.lock();
+        inner.rounds += 1;
+        match inner.failure {
+            Some(failure @ (Failure::NoQuorum | Failure::OutOfService)) => Err(failure),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let leads = self.0.lock().failure != Some(Failure::NoQuorum);
+        Standing {
+            role: "follower",
+            leader: leads.then_some(NodeId(2)),
+            term: 3,
+            voters: 3,
+            addresses: vec![(NodeId(1), "10.0.0.1:6379".into()), (NodeId(2), "10.0.0.2:6379".into())],
+        }
+    }
+}
+
+impl Look for Model {
+    fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        let inner = self.0.lock();
+        let clock = LogTime::from_ms(inner.now_ms);
+        look(&View { state: &inner.state, clock, leader: NodeId(2), term: 3, active: Some(NodeId(2)) })
+    }
+}
+
+/// A session on a model, without bytes in between.
+pub(crate) struct Bench {
+    pub(crate) model: Model,
+    pub(crate) node: Arc<Node>,
+    pub(crate) session: Session,
+    _entered: Entered,
+}
+
+impl Bench {
+    pub(crate) fn new(options: Options) -> Self {
+        let model = Model::default();
+        let standing = model.clone();
+        let wall = model.clone();
+        let wall_ms = Arc::new(move || WALL_MS + i64::try_from(wall.0.lock().now_ms).unwrap());
+        let node = Arc::new(Node::new(options, wall_ms, move || standing.standing()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
+        let entered = node.clients.enter(address, local, WALL_MS, 10).unwrap();
+        let session = Session::new(entered.client.clone(), &node);
+        Self { model, node, session, _entered: entered }
+    }
+
+    pub(crate) fn plan(&mut self, request: Vec<Bytes>) -> Planned {
+        self.session.plan(&self.node, request)
+    }
+
+    /// The reply to a request, as the bytes that a client would get.
+    pub(crate) fn call(&mut self, request: Vec<Bytes>) -> String {
+        let planned = self.plan(request);
+        let Planned { plan, protocol, silent, .. } = planned;
+        let reply: Reply = match plan {
+            Plan::Local(reply) => reply,
+            Plan::Write { actions, reply } => reply(self.model.propose_now(actions)),
+            Plan::Read(on_view) => {
+                let failure = self.model.0.lock().failure;
+                match failure {
+                    Some(failure) => on_view(Err(failure)),
+                    None => self.model.look(|view| on_view(Ok(view))),
+                }
+            }
+        };
+        let mut out = BytesMut::new();
+        if !silent {
+            encode(&reply, protocol, &mut out);
+        }
+        // Quotes stay readable.
+        out.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"")
+    }
+
+    /// The same for a request as people type it.
+    pub(crate) fn say(&mut self, line: &str) -> String {
+        self.call(inline::split(line.as_bytes()).expect("balanced quotes"))
+    }
+
+    pub(crate) fn eval(&mut self, script: &str, keys: &[&str], arguments: &[&str]) -> String {
+        let count = keys.len().to_string();
+        let request =
+            ["EVAL", script, &count].into_iter().chain(keys.iter().copied()).chain(arguments.iter().copied());
+        self.call(request.map(|word| Bytes::copy_from_slice(word.as_bytes())).collect())
+    }
+}
