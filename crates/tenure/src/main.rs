@@ -10,6 +10,7 @@ mod dev;
 mod failure;
 mod node;
 mod output;
+mod telemetry;
 mod world;
 
 use std::io::IsTerminal;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 /// JSON for machines, lines for people; `TENURE_LOG` chooses what, as `info` or `consensus=debug`.
 fn log_to_stderr() {
     let filter =
-        EnvFilter::try_from_env("TENURE_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=warn"));
+        EnvFilter::try_from_env("TENURE_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=error"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.with_target(false).init();

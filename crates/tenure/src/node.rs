@@ -7,14 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use consensus::{Options, Replica, Start};
 use domain::NodeId;
+use futures_util::StreamExt;
 use store::{RealDisk, WalOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{Config, Door};
-use crate::world::{self, accept_any};
+use crate::telemetry::Telemetry;
+use crate::world::{self, accept, accept_any};
 
 /// Clients that keep their connections open after a drain are cut off after this long; every request that was
 /// read has been answered by then.
@@ -68,7 +70,18 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
     let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
     let api =
         tokio::spawn(api::serve(replica.clone(), wall_ms, accept_any(api_listener), until(stopped.clone())));
-    let _ = (password, redis_listener, http_listener);
+    let redis = redis_server(&config, password, replica.clone());
+    let redis_served = {
+        let redis = redis.clone();
+        tokio::spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
+    };
+    let http_metrics = Arc::new(http::Metrics::default());
+    let telemetry = Telemetry::new(replica.clone(), http_metrics.clone());
+    let http_options =
+        http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
+    let leases = api::Leases::new(replica.clone());
+    let http = http::serve(replica.clone(), leases, http_options, accept_any(http_listener), until(stopped));
+    let http = tokio::spawn(http);
 
     wait_for_signal().await?;
     tracing::info!("draining");
@@ -81,7 +94,10 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
     .await?;
     let _ = stop.send(true);
     let doors = async {
+        redis.drain().await;
+        let _ = redis_served.await;
         let _ = api.await;
+        let _ = http.await;
     };
     if tokio::time::timeout(STOP_GRACE, doors).await.is_err() {
         tracing::warn!("clients kept their connections open; cut off");
@@ -91,6 +107,28 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
     let _ = tokio::time::timeout(STOP_GRACE, peers).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn redis_server(config: &Config, password: Option<String>, replica: Replica) -> redis::Server<Replica> {
+    let listen = config.advertise(Door::Redis);
+    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let options = redis::Options {
+        password,
+        allow_flush: config.redis.allow_flush,
+        port: port.unwrap_or_else(|| Door::Redis.default_port()),
+        run_id: format!("{:040x}", rand::random::<u128>()),
+        ..redis::Options::default()
+    };
+    let environment = redis::Environment {
+        wall_ms: Arc::new(world::wall_ms),
+        spawn: Arc::new(|task| drop(tokio::spawn(task))),
+    };
+    redis::Server::new(replica, environment, options)
+}
+
+fn as_accepted(socket: std::io::Result<TcpStream>) -> std::io::Result<redis::Accepted<TcpStream>> {
+    let stream = socket?;
+    Ok(redis::Accepted { peer: stream.peer_addr()?, local: stream.local_addr()?, stream })
 }
 
 fn bind(config: &Config, door: Door) -> Result<std::net::TcpListener> {

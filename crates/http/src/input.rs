@@ -1,0 +1,100 @@
+//! What comes in: a name in the path, parameters, a JSON body. A bad one is refused with the name of the field.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::refusal::Refusal;
+
+const CORRECT: &str = "correct the request";
+
+/// The one name in the path, percent-decoded.
+pub(crate) struct Name(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        name.map(|Path(name)| Self(name))
+            .map_err(|rejection| bad(format!("the name in the path: {}", rejection.body_text())))
+    }
+}
+
+/// The parameters after `?`.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let query = Query::<T>::try_from_uri(&parts.uri);
+        query
+            .map(|Query(query)| Self(query))
+            .map_err(|error| bad(format!("the parameters: {}", cause(&error))))
+    }
+}
+
+/// A JSON body. It must be declared as such: a browser sends that to another origin only after a preflight request,
+/// which is never granted here.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        if !is_json(&request) {
+            return Err(Refusal::invalid(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be JSON and be declared so",
+                "send the header `content-type: application/json`",
+            ));
+        }
+        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await.map_err(|_| {
+            let message = format!("the body did not arrive within {BODY_TIMEOUT:?}; nothing was done");
+            Refusal::invalid(StatusCode::REQUEST_TIMEOUT, message, "send it again")
+        })?;
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let message = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+                Refusal::invalid(StatusCode::PAYLOAD_TOO_LARGE, message, "send less")
+            }
+            _ => bad(format!("the body could not be read: {}", rejection.body_text())),
+        })?;
+        // An array of the fields in order would be taken for the object as well.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(bad("the body must be a JSON object"));
+        }
+        let parsed = Json::<T>::from_bytes(&body);
+        parsed.map(|Json(body)| Self(body)).map_err(|rejection| match rejection {
+            JsonRejection::JsonSyntaxError(error) => bad(format!("the body is not JSON: {}", cause(&error))),
+            error => bad(format!("the body: {}", cause(&error))),
+        })
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = declared.and_then(|value| value.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+}
+
+pub(crate) fn bad(message: impl Into<String>) -> Refusal {
+    Refusal::invalid(StatusCode::BAD_REQUEST, message, CORRECT)
+}
+
+/// The innermost error: it names the field, what wraps it names our types.
+fn cause(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => cause(source),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,93 @@
+//! What each path leads to, and what every answer carries.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
+use consensus::Replica;
+use tokio::time::timeout;
+use wire::v1::lease_service_server::LeaseService;
+
+use crate::limits::{BODY_BYTES_MAX, REQUEST_DEADLINE};
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+use crate::server::Options;
+use crate::{health, lease, office, status};
+
+/// The text format that Prometheus reads.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(crate) fn router<L: LeaseService>(replica: Replica, leases: Arc<L>, options: Options) -> Router {
+    let Options { metrics_text, metrics } = options;
+    let metrics_page = move || async move { ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics_text()) };
+    let node = Router::new()
+        .route("/livez", probe(health::live))
+        .route("/livez/{check}", probe(health::live))
+        .route("/readyz", probe(health::ready))
+        .route("/readyz/{check}", probe(health::ready))
+        .route("/leader", probe(office::leader))
+        .route("/active", probe(office::active))
+        .route("/api/v1/status", get(status::show))
+        .with_state(replica);
+    let leases = Router::new()
+        .route("/api/v1/leases", get(lease::list::<L>))
+        .route("/api/v1/leases/{name}", get(lease::show::<L>))
+        .route("/api/v1/leases/{name}/acquire", post(lease::acquire::<L>))
+        .route("/api/v1/leases/{name}/renew", post(lease::renew::<L>))
+        .route("/api/v1/leases/{name}/release", post(lease::release::<L>))
+        .with_state(leases);
+    node.merge(leases)
+        .route("/metrics", get(metrics_page))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(within_deadline))
+        .layer(from_fn_with_state(metrics, finish))
+}
+
+/// GET and HEAD, and OPTIONS as well, which is what HAProxy's `option httpchk` asks with.
+fn probe<H, T>(handler: H) -> MethodRouter<Replica>
+where
+    H: axum::handler::Handler<T, Replica>,
+    T: 'static,
+{
+    on(MethodFilter::GET.or(MethodFilter::OPTIONS), handler)
+}
+
+async fn no_such_path(uri: Uri) -> Refusal {
+    let next = if uri.path().starts_with("/api/v1/leases/") {
+        "a / in a lease's name is written %2F: GET /api/v1/leases/NAME, POST /api/v1/leases/NAME/acquire|renew|release"
+    } else {
+        "GET /api/v1/status, /api/v1/leases, /readyz?verbose, /livez, /leader, /active or /metrics"
+    };
+    Refusal::not_found(format!("there is nothing at {}", uri.path()), next)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    let message = format!("{method} is not possible on {}", uri.path());
+    Refusal::invalid(StatusCode::METHOD_NOT_ALLOWED, message, "use a method from the header `allow`")
+}
+
+/// A request that could have changed something has an unknown outcome when its answer does not come.
+async fn within_deadline(request: Request, next: Next) -> Response {
+    let changes = request.method() == Method::POST;
+    match timeout(REQUEST_DEADLINE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if changes => Refusal::outcome_unknown("no outcome was known in time").into_response(),
+        Err(_) => Refusal::late("there was no answer in time").into_response(),
+    }
+}
+
+/// No answer may be kept by a cache or guessed at by a browser.
+async fn finish(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    metrics.count(response.status());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
