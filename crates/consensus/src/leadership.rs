@@ -6,10 +6,11 @@ use std::time::Duration;
 use domain::{Cause, NodeId, Tenure};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use openraft::errors::Fatal;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::limits::APPLY_STUCK_TIMEOUT;
-use crate::sequencer::Sequencer;
+use crate::limits::{APPLY_STUCK_TIMEOUT, RETRY_PAUSE};
+use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::{LastSigns, Leadership, Shared};
 use crate::types::Raft;
 
@@ -33,8 +34,11 @@ pub(crate) async fn follow(shared: Arc<Shared>, raft: Raft, sequencer: Sequencer
             let seen = metrics.borrow_watched();
             (seen.state, seen.current_term, seen.current_leader, seen.running_state.clone())
         };
-        if let Err(fatal) = running {
-            return shared.crash(&format!("Raft has stopped: {fatal}"));
+        match running {
+            Ok(()) => {}
+            // As it was asked to.
+            Err(Fatal::Stopped) => return,
+            Err(fatal) => return shared.crash(&format!("Raft has failed: {fatal}")),
         }
         let now_ns = shared.environment.clock.monotonic_ns();
         if state != state_before {
@@ -76,7 +80,7 @@ fn publish(shared: &Shared, now: Leadership) {
 }
 
 /// Starts the clock of this term once its first entry is applied, and records the tenure. True while it runs.
-fn keep_clock(shared: &Shared, sequencer: &Sequencer, term: u64, attempt: Attempt) -> bool {
+fn keep_clock(shared: &Arc<Shared>, sequencer: &Sequencer, term: u64, attempt: Attempt) -> bool {
     if shared.clock.stamp().is_some_and(|stamp| stamp.term == term) {
         return true;
     }
@@ -91,8 +95,19 @@ fn keep_clock(shared: &Shared, sequencer: &Sequencer, term: u64, attempt: Attemp
     shared.clock.start(term, base);
     let tenure = attempt.tenure(shared, term, last);
     tracing::info!(node = %shared.node, term, total_ms = tenure.active_ms, cause = ?tenure.cause, "took over");
-    sequencer.submit_own(tenure.into_command());
+    shared.environment.task("record of tenure", record(shared.clone(), sequencer.clone(), tenure));
     true
+}
+
+/// Proposes the record until it is in the log or this node's term is over.
+async fn record(shared: Arc<Shared>, sequencer: Sequencer, tenure: Tenure) {
+    let leads = || shared.clock.stamp().is_some_and(|stamp| stamp.term == tenure.term);
+    while leads() {
+        if let Ok(Verdict::Outcomes(_)) = sequencer.submit(vec![tenure.clone().into_command()]).await {
+            return;
+        }
+        sleep(RETRY_PAUSE).await;
+    }
 }
 
 impl Attempt {

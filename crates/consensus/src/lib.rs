@@ -31,6 +31,8 @@ mod router;
 mod sequencer;
 mod shared;
 mod status;
+#[cfg(test)]
+mod suite;
 mod ticks;
 mod types;
 

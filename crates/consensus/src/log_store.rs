@@ -30,9 +30,7 @@ impl LogStore {
 
     /// The part of `range` that is in the log, as from and to (exclusive).
     fn clamp(&self, range: &impl RangeBounds<u64>) -> (u64, u64) {
-        let state = self.wal.log_state();
-        let first = state.purged.map_or(0, |id| id.index + 1);
-        let end = state.last.map_or(first, |id| id.index + 1);
+        let (Some(first), Some(last)) = (self.wal.first(), self.wal.log_state().last) else { return (0, 0) };
         let from = match range.start_bound() {
             Bound::Included(from) => *from,
             Bound::Excluded(from) => from + 1,
@@ -43,7 +41,7 @@ impl LogStore {
             Bound::Excluded(to) => *to,
             Bound::Unbounded => u64::MAX,
         };
-        (from.max(first), to.min(end))
+        (from.max(first.index), to.min(last.index + 1))
     }
 
     fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
@@ -143,6 +141,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let end = self.wal.log_state().last;
+        if last.is_some_and(|last| end.is_none_or(|end| end.index <= last.index)) {
+            return Ok(());
+        }
         self.wal.truncate_after(last.as_ref().map(stored_id)).await
     }
 

@@ -169,7 +169,12 @@ impl RaftStateMachine<TypeConfig> for Machine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: store::Snapshot) -> io::Result<()> {
-        let read = self.shared.environment.blocking("read snapshot", move || read_state(&snapshot)).await;
+        let snapshots = self.snapshots.clone();
+        let read = move || {
+            keep(&snapshots, &snapshot)?;
+            read_state(&snapshot)
+        };
+        let read = self.shared.environment.blocking("read snapshot", read).await;
         let state = read.ok_or_else(|| io::Error::other("the process is stopping"))??;
         self.replace(meta, state);
         self.shared.metrics.snapshots_installed.add(1);
@@ -218,6 +223,19 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         self.shared.metrics.snapshots_built.add(1);
         Ok(openraft::Snapshot { meta, snapshot })
     }
+}
+
+/// Makes sure that a snapshot is among this node's own files: what was installed must be there after a restart.
+fn keep(snapshots: &store::Snapshots, snapshot: &store::Snapshot) -> io::Result<()> {
+    if snapshots.ids().map_err(io::Error::other)?.contains(&snapshot.id) {
+        return Ok(());
+    }
+    let mut writer = snapshots.create(snapshot.id).map_err(io::Error::other)?;
+    for block in snapshot.blocks() {
+        writer.write_block(&block.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    }
+    writer.finish(&snapshot.meta).map_err(io::Error::other)?;
+    Ok(())
 }
 
 fn read_state(snapshot: &store::Snapshot) -> io::Result<State> {
