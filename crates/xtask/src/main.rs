@@ -1,0 +1,52 @@
+//! `cargo xtask …`: the chores of this repository, as programs.
+//!
+//! Each command is a module; a new one (a simulation, a soak, a bench) is a module and a line in [`main`].
+
+mod check;
+mod rules;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+cargo xtask check                    only reads: format, lints, documents, dependency rules, tidiness
+cargo xtask fix                      writes: format, lints that can mend themselves
+cargo xtask test [--quick] [FILTER]  every test, the real binary and foreign clients included";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all is well.
+fn dispatch(arguments: &[&str]) -> Result<bool> {
+    match arguments {
+        ["check"] => check::check(),
+        ["fix"] => check::fix(),
+        ["test", "--quick"] => test::test(true, None),
+        ["test", "--quick", filter] | ["test", filter, "--quick"] => test::test(true, Some(filter)),
+        ["test"] => test::test(false, None),
+        ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Foreign programs that the end-to-end tests talk to, installed once: Debian's through apt as root, otherwise
+//! unpacked below `target/tools`; Python's and Node's below `target/tools` always.
+//!
+//! Nothing that is missing stops the tests, except in CI: a suite that cannot run is a failure there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{quietly, target};
+
+/// Where the tests find each tool.
+const PYTHON: &str = "TENURE_PYTHON";
+const NODE_MODULES: &str = "TENURE_NODE_MODULES";
+const REDIS_CLI: &str = "TENURE_REDIS_CLI";
+const FAKETIME: &str = "TENURE_FAKETIME";
+
+/// Installs what is missing, and gives the environment that tells the tests where it is.
+pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
+    let tools = target().join("tools");
+    std::fs::create_dir_all(&tools)?;
+    let installed = [
+        (FAKETIME, faketime(&tools)),
+        (REDIS_CLI, redis_cli(&tools)),
+        (PYTHON, python(&tools)),
+        (NODE_MODULES, node_modules(&tools)),
+    ];
+    let mut environment = Vec::new();
+    for (variable, path) in installed {
+        match path {
+            Ok(path) => environment.push((variable, path)),
+            Err(error) if is_ci() => return Err(error.context(format!("{variable} is needed in CI"))),
+            Err(error) => eprintln!("WARNING: tests that need {variable} are skipped: {error:#}"),
+        }
+    }
+    Ok(environment)
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
+fn faketime(tools: &Path) -> Result<PathBuf> {
+    debian(tools, "libfaketime", || find(tools, "libfaketime.so.1"))
+}
+
+fn redis_cli(tools: &Path) -> Result<PathBuf> {
+    debian(tools, "redis-tools", || find(tools, "redis-cli"))
+}
+
+/// A file of a Debian package, installed or unpacked.
+fn debian(tools: &Path, package: &str, find: impl Fn() -> Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(path) = find() {
+        return Ok(path);
+    }
+    eprintln!("installing {package} …");
+    if is_root() {
+        let install = || apt(&["install", "--yes", "--no-install-recommends", package]);
+        // The list of packages may be old or missing.
+        install().or_else(|_| apt(&["update"]).and_then(|()| install()))?;
+    } else {
+        unpack(tools, package)?;
+    }
+    find().with_context(|| format!("{package} does not hold what it should"))
+}
+
+fn is_root() -> bool {
+    // No need for a library: the kernel says whose process this is.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:") && line.split_ascii_whitespace().nth(2) == Some("0"))
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    quietly(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Without root: the package and what it depends on that is not installed, below `target/tools/debian`.
+fn unpack(tools: &Path, package: &str) -> Result<()> {
+    let directory = tools.join("debian");
+    std::fs::create_dir_all(&directory)?;
+    quietly(Command::new("apt-get").args(["download", package]).current_dir(&directory))?;
+    for entry in std::fs::read_dir(&directory)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            quietly(Command::new("dpkg-deb").arg("--extract").arg(&file).arg(&directory))?;
+            std::fs::remove_file(&file)?;
+        }
+    }
+    Ok(())
+}
+
+/// A file of this name in the system's places or below `target/tools/debian`.
+fn find(tools: &Path, name: &str) -> Option<PathBuf> {
+    let unpacked = tools.join("debian");
+    let mut places = vec![PathBuf::from("/usr/bin"), unpacked.join("usr/bin")];
+    for root in [PathBuf::from("/usr/lib"), unpacked.join("usr/lib")] {
+        let Ok(entries) = std::fs::read_dir(&root) else { continue };
+        places.extend(entries.flatten().map(|entry| entry.path().join("faketime")));
+        places.push(root.join("faketime"));
+    }
+    places.into_iter().map(|place| place.join(name)).find(|path| path.is_file())
+}
+
+/// A Python with the current redis-py.
+fn python(tools: &Path) -> Result<PathBuf> {
+    let venv = tools.join("venv");
+    let python = venv.join("bin/python");
+    let works = || quietly(Command::new(&python).args(["-c", "import redis.asyncio"])).is_ok();
+    if !works() {
+        eprintln!("installing redis-py …");
+        if quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv)).is_err() {
+            // Debian has it in a package of its own.
+            if !is_root() {
+                bail!("python3 -m venv does not work; install python3-venv");
+            }
+            apt(&["install", "--yes", "--no-install-recommends", "python3-venv"])?;
+            quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        }
+        let install =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "redis"];
+        quietly(Command::new(&python).args(install))?;
+    }
+    Ok(python)
+}
+
+/// The directory that holds ioredis and node-redis.
+fn node_modules(tools: &Path) -> Result<PathBuf> {
+    let directory = tools.join("node");
+    let modules = directory.join("node_modules");
+    if !["ioredis", "redis"].iter().all(|name| modules.join(name).is_dir()) {
+        eprintln!("installing ioredis and node-redis …");
+        std::fs::create_dir_all(&directory)?;
+        let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", "ioredis", "redis"];
+        if quietly(Command::new("node").arg("--version")).is_err() && is_root() {
+            apt(&["install", "--yes", "--no-install-recommends", "nodejs", "npm"])?;
+        }
+        quietly(Command::new("npm").args(install).current_dir(&directory))?;
+    }
+    Ok(modules)
+}
