@@ -206,6 +206,11 @@ impl ClusterService for Cluster {
                         return;
                     }
                 }
+                if cluster.replica.is_draining() {
+                    let going = Reason::Draining.status("this node is stopping; watch at another");
+                    let _ = tx.send(Err(going)).await;
+                    return;
+                }
                 tokio::select! {
                     () = tx.closed() => return,
                     () = watch.changed() => {}

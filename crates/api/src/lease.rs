@@ -62,6 +62,14 @@ impl Leases {
         }
     }
 
+    /// Holder and token as applied here.
+    fn seen_locally(&self, name: &str) -> Option<(Option<String>, Option<u64>)> {
+        let key = Key::new(DATABASE, name.as_bytes());
+        let state = self.replica.local();
+        let lease = to_wire(name, state.lease(&key, state.now()));
+        Some((lease.holder, lease.token))
+    }
+
     fn look(&self, reading: &Reading, name: &str) -> v1::Lease {
         let key = Key::new(DATABASE, name.as_bytes());
         to_wire(name, reading.state().lease(&key, reading.clock))
@@ -237,9 +245,20 @@ impl LeaseService for Leases {
                         return;
                     }
                 }
-                tokio::select! {
-                    () = tx.closed() => return,
-                    () = watch.changed() => {}
+                loop {
+                    tokio::select! {
+                        () = tx.closed() => return,
+                        () = watch.changed() => {}
+                    }
+                    if leases.replica.is_draining() {
+                        let going = Reason::Draining.status("this node is stopping; watch at another");
+                        let _ = tx.send(Err(going)).await;
+                        return;
+                    }
+                    // Only what changed here is worth a quorum round.
+                    if leases.seen_locally(&name) != told {
+                        break;
+                    }
                 }
                 reading = match leases.replica.read().await {
                     Ok(reading) => reading,

@@ -33,10 +33,12 @@ pub enum Reason {
     NotFound,
     /// The change cannot be made as things are.
     Refused,
+    /// This node is being stopped.
+    Draining,
 }
 
 impl Reason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoQuorum,
         Self::OutcomeUnknown,
         Self::Expired,
@@ -48,6 +50,7 @@ impl Reason {
         Self::Invalid,
         Self::NotFound,
         Self::Refused,
+        Self::Draining,
     ];
 
     pub fn name(self) -> &'static str {
@@ -63,12 +66,13 @@ impl Reason {
             Self::Invalid => "INVALID",
             Self::NotFound => "NOT_FOUND",
             Self::Refused => "REFUSED",
+            Self::Draining => "DRAINING",
         }
     }
 
     fn code(self) -> Code {
         match self {
-            Self::NoQuorum | Self::OutOfService => Code::Unavailable,
+            Self::NoQuorum | Self::OutOfService | Self::Draining => Code::Unavailable,
             // Not UNAVAILABLE: clients retry that by themselves, and this must not be retried under a new id.
             Self::OutcomeUnknown => Code::Unknown,
             Self::Expired | Self::Fenced | Self::NotHolder | Self::Refused => Code::FailedPrecondition,

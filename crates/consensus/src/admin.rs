@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use wire::peer::{self, administer_request};
 
 use crate::AdminError;
-use crate::limits::{LEADER_WAIT, RETRY_PAUSE, TRANSFER_TIMEOUT};
+use crate::limits::{LEADER_WAIT, OUTCOME_WAIT, RETRY_PAUSE, TRANSFER_TIMEOUT};
 use crate::once::Naming;
 use crate::peer::Lane;
 use crate::router::Router;
@@ -239,7 +239,7 @@ impl Admin {
             Answer::Node(node) => node,
             answer => return Err(AdminError::Refused(format!("no id was reserved: {answer:?}"))),
         };
-        self.wrote(self.raft.add_learner(node.0, contact.clone(), false).await)?;
+        self.wrote(self.raft.add_learner(node.0, contact.clone(), false)).await?;
         Ok(node)
     }
 
@@ -258,7 +258,7 @@ impl Admin {
             )));
         }
         self.record(Action::Audit(Box::new(audit.clone()))).await?;
-        self.wrote(self.raft.change_membership(ChangeMembers::AddVoterIds([node.0].into()), true).await)?;
+        self.wrote(self.raft.change_membership(ChangeMembers::AddVoterIds([node.0].into()), true)).await?;
         Ok(node)
     }
 
@@ -279,7 +279,7 @@ impl Admin {
         } else {
             ChangeMembers::RemoveNodes([node.0].into())
         };
-        self.wrote(self.raft.change_membership(change, false).await)?;
+        self.wrote(self.raft.change_membership(change, false)).await?;
         Ok(node)
     }
 
@@ -315,7 +315,11 @@ impl Admin {
             }
             let new = leadership.wait_for(|seen| seen.leader.is_some_and(|leader| leader != me));
             if let Ok(Ok(seen)) = timeout(TRANSFER_TIMEOUT, new).await {
-                return Ok(seen.leader.unwrap_or(target));
+                let leader = seen.leader.unwrap_or(target);
+                if to.is_none_or(|to| to == leader) {
+                    return Ok(leader);
+                }
+                return Err(AdminError::Refused(format!("node {leader} took over instead of node {target}")));
             }
         }
         Err(AdminError::Refused("no follower took over in time; is a majority of the others up?".into()))
@@ -347,11 +351,14 @@ impl Admin {
         }
     }
 
-    fn wrote<T, E: std::fmt::Display>(&self, written: Result<T, E>) -> Result<(), AdminError> {
-        match written {
-            Ok(_) => Ok(()),
-            Err(_) if !self.leads() => Err(AdminError::Unknown),
-            Err(error) => Err(AdminError::Refused(error.to_string())),
+    async fn wrote<T, E: std::fmt::Display>(
+        &self,
+        write: impl Future<Output = Result<T, E>>,
+    ) -> Result<(), AdminError> {
+        match timeout(OUTCOME_WAIT, write).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if self.leads() => Err(AdminError::Refused(error.to_string())),
+            Ok(Err(_)) | Err(_) => Err(AdminError::Unknown),
         }
     }
 }

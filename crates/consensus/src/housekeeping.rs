@@ -9,6 +9,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use store::Wal;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::admin::Admin;
 use crate::shared::Shared;
 use crate::types::Raft;
 
@@ -18,7 +19,13 @@ const LOG_TICK: Duration = Duration::from_millis(100);
 /// Log ticks between two looks at the slow things.
 const SLOW_TICKS: u64 = 20;
 
-pub(crate) async fn keep_house(shared: Arc<Shared>, raft: Raft, wal: Wal, disk_low: Arc<AtomicBool>) {
+pub(crate) async fn keep_house(
+    shared: Arc<Shared>,
+    raft: Raft,
+    wal: Wal,
+    admin: Admin,
+    disk_low: Arc<AtomicBool>,
+) {
     let mut every = interval(LOG_TICK);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u64.. {
@@ -29,15 +36,25 @@ pub(crate) async fn keep_house(shared: Arc<Shared>, raft: Raft, wal: Wal, disk_l
         if tick.is_multiple_of(SLOW_TICKS) {
             purge(&raft, &wal).await;
             watch_disk(&wal, &disk_low);
+            if out_of_service && shared.leadership.borrow().leader == Some(shared.node) {
+                tracing::error!("this leader's state differs from the majority's: it hands leadership over");
+                // Tried again at the next slow tick.
+                let _ = admin.hand_over(None).await;
+            }
         }
     }
 }
 
-/// Retention is by bytes: a follower that was away comes back by the log as long as the log's limit allows.
+/// Retention is by bytes: a follower that was away comes back by the log as long as the log's limit allows. Entries
+/// differ in size, so when bytes could go that no snapshot covers yet, one is taken.
 async fn purge(raft: &Raft, wal: &Wal) {
-    let snapshot = raft.metrics().borrow_watched().snapshot.map(|id| id.index);
-    if let Some((snapshot, purgeable)) = snapshot.zip(wal.purgeable()) {
-        // An error here means that the core has stopped, which others notice.
+    let Some(purgeable) = wal.purgeable() else { return };
+    let snapshot = raft.metrics().borrow_watched().snapshot.map_or(0, |id| id.index);
+    // An error here means that the core has stopped, which others notice.
+    if snapshot < purgeable.index {
+        let _ = raft.trigger().snapshot().await;
+    }
+    if snapshot > 0 {
         let _ = raft.trigger().purge_log(snapshot.min(purgeable.index)).await;
     }
 }

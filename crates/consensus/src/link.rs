@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{Command, NodeId, Outcome};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
 use wire::peer::{ForwardRequest, ForwardResponse, Forwarding};
 
-use crate::limits::SUBMISSIONS_WAITING_MAX;
+use crate::limits::{CONNECT_TIMEOUT, REOPEN_PAUSE, SUBMISSIONS_WAITING_MAX};
 use crate::peer::Lane;
 use crate::sequencer::Verdict;
 use crate::shared::Shared;
@@ -44,6 +47,7 @@ impl Links {
             tx
         });
         if let Err(full) = link.try_send(Outgoing { commands, verdict }) {
+            // The receiver is just below in the stack.
             let _ = full.into_inner().verdict.send(Verdict::Overloaded);
         }
         receiver
@@ -60,50 +64,83 @@ impl Link {
     /// Opens a stream when there is something to send, again and again.
     async fn run(self, mut outgoing: mpsc::Receiver<Outgoing>) {
         while let Some(first) = outgoing.recv().await {
-            if let Err(status) = self.stream(first, &mut outgoing).await {
-                tracing::info!(leader = %self.leader, %status, "the stream of commands to the leader broke");
-            }
+            let (requests, stream) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+            let responses = match self.open(stream).await {
+                Ok(responses) => responses,
+                Err(status) => {
+                    tracing::info!(leader = %self.leader, %status, "the leader cannot be reached");
+                    // Nothing of this was sent. The pause keeps a dead leader from taking the time that the
+                    // election of the next one needs.
+                    refuse(first, &mut outgoing);
+                    sleep(REOPEN_PAUSE).await;
+                    continue;
+                }
+            };
+            let ended = self.stream(first, requests, responses, &mut outgoing).await;
+            tracing::info!(leader = %self.leader, ?ended, "the stream of commands to the leader has ended");
         }
     }
 
-    /// One stream, from its first message to its end. What has no answer then may have been executed: dropping
-    /// its sender says so.
+    /// The stream is there before anything is sent on it: what is never sent was certainly not executed.
+    async fn open(
+        &self,
+        stream: mpsc::Receiver<ForwardRequest>,
+    ) -> Result<Streaming<ForwardResponse>, Status> {
+        let unavailable = |error: tonic::transport::Error| Status::unavailable(error.to_string());
+        let mut client = self.shared.channels.client(&self.address, Lane::Commands).map_err(unavailable)?;
+        let opened = timeout(2 * CONNECT_TIMEOUT, client.forward(ReceiverStream::new(stream))).await;
+        Ok(opened.map_err(|_| Status::deadline_exceeded("no answer"))??.into_inner())
+    }
+
+    /// One stream, to its end. What has no answer then may have been executed: dropping its sender says so.
     async fn stream(
         &self,
         first: Outgoing,
+        requests: mpsc::Sender<ForwardRequest>,
+        mut responses: Streaming<ForwardResponse>,
         outgoing: &mut mpsc::Receiver<Outgoing>,
-    ) -> Result<(), tonic::Status> {
-        let unavailable = |error: tonic::transport::Error| tonic::Status::unavailable(error.to_string());
-        let mut client = self.shared.channels.client(&self.address, Lane::Commands).map_err(unavailable)?;
-        let (requests, stream) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+    ) -> Result<(), Status> {
         let mut waiting: BTreeMap<u64, oneshot::Sender<Verdict>> = BTreeMap::new();
-        let mut batch = 0;
-        let mut push = |next: Outgoing, waiting: &mut BTreeMap<u64, oneshot::Sender<Verdict>>| {
-            batch += 1;
-            waiting.insert(batch, next.verdict);
-            let commands = next.commands.iter().map(Into::into).collect();
-            ForwardRequest { route: Some(self.shared.route(self.leader.0)), batch, commands }
-        };
-        // The channel is new and holds more than one.
-        let _ = requests.try_send(push(first, &mut waiting));
-        let mut responses = client.forward(ReceiverStream::new(stream)).await?.into_inner();
-        loop {
-            tokio::select! {
-                next = outgoing.recv() => {
-                    let Some(next) = next else { return Ok(()) };
-                    let request = push(next, &mut waiting);
-                    if requests.send(request).await.is_err() {
-                        return Ok(());
-                    }
-                }
-                response = responses.message() => {
-                    let Some(response) = response? else { return Ok(()) };
-                    if let Some(verdict) = waiting.remove(&response.batch) {
-                        let _ = verdict.send(decode(response));
+        let mut next = Some(first);
+        for batch in 0.. {
+            while next.is_none() {
+                tokio::select! {
+                    outgoing = outgoing.recv() => match outgoing {
+                        Some(outgoing) => next = Some(outgoing),
+                        None => return Ok(()),
+                    },
+                    response = responses.message() => {
+                        let Some(response) = response? else { return Ok(()) };
+                        if let Some(verdict) = waiting.remove(&response.batch) {
+                            let _ = verdict.send(decode(response));
+                        }
                     }
                 }
             }
+            let Some(Outgoing { commands, verdict }) = next.take() else { continue };
+            let commands = commands.iter().map(Into::into).collect();
+            let request = ForwardRequest { route: Some(self.shared.route(self.leader.0)), batch, commands };
+            // Never waited for: answers must be taken all the while.
+            match requests.try_send(request) {
+                Ok(()) => drop(waiting.insert(batch, verdict)),
+                Err(TrySendError::Full(_)) => drop(verdict.send(Verdict::Overloaded)),
+                Err(TrySendError::Closed(_)) => {
+                    let _ = verdict.send(Verdict::NotLeader(None));
+                    return Ok(());
+                }
+            }
         }
+        Ok(())
+    }
+}
+
+/// Says of `first` and of everything that waits behind it that it was not executed.
+fn refuse(first: Outgoing, outgoing: &mut mpsc::Receiver<Outgoing>) {
+    let mut next = Some(first);
+    while let Some(refused) = next {
+        // Whoever asked may be gone.
+        let _ = refused.verdict.send(Verdict::NotLeader(None));
+        next = outgoing.try_recv().ok();
     }
 }
 

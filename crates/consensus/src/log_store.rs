@@ -70,6 +70,12 @@ impl RaftLogReader<TypeConfig> for LogStore {
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
         let (from, to) = self.clamp(&(start..end));
+        if from > start {
+            // openraft does not check where the entries begin, and a follower must not be sent a gap.
+            return Err(io::Error::other(format!(
+                "entries from {start} are asked for, the log begins at {from}"
+            )));
+        }
         self.read(from, to, REPLICATION_BYTES_MAX)
     }
 

@@ -52,7 +52,7 @@ impl Timeouts {
 
 impl Options {
     /// Entries below the last snapshot are kept as long as the log's own limit in bytes allows, so openraft is
-    /// told never to purge by itself; [`purge`](crate::purge) does.
+    /// told never to purge by itself; `housekeeping` does.
     pub(crate) fn raft_config(&self) -> Result<Config, Error> {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let Timeouts { heartbeat, election_min, election_max } = self.timeouts;

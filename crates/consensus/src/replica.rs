@@ -109,7 +109,7 @@ impl Replica {
         task("digest reports", Box::pin(ticks::report_digest(shared.clone(), router.clone())));
         task(
             "housekeeping",
-            Box::pin(keep_house(shared.clone(), raft.clone(), wal.clone(), disk_low.clone())),
+            Box::pin(keep_house(shared.clone(), raft.clone(), wal.clone(), admin.clone(), disk_low.clone())),
         );
         task("adoption", Box::pin(admin.clone().adopt_learners()));
         Ok(Self { shared, raft, wal, snapshots, sequencer, router, reads, naming, admin, disk_low })
@@ -128,6 +128,7 @@ impl Replica {
             reads: self.reads.clone(),
             snapshots: self.snapshots.clone(),
             admin: self.admin.clone(),
+            receiving: tokio::sync::Mutex::default(),
         };
         let service = PeerServiceServer::new(peer)
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
@@ -193,6 +194,10 @@ impl Replica {
         let round = self.reads.round(false).await?;
         let applied = timeout(OUTCOME_WAIT, self.shared.wait_applied(round.index)).await;
         applied.map_err(|_| ReadError::NoQuorum)?;
+        // What was applied meanwhile may have shown that this node is wrong.
+        if self.shared.out_of_service() {
+            return Err(ReadError::OutOfService);
+        }
         Ok(Reading::new(self.shared.clone(), round))
     }
 
@@ -317,6 +322,11 @@ impl Replica {
 
     /// Second half: wait until everything that entered here is answered, then stop Raft and close the log.
     pub async fn shutdown(&self) {
+        // A hand-over to this node may have been under way when it began to drain.
+        let leads = self.shared.leadership.borrow().leader == Some(self.shared.node);
+        if leads && self.members().iter().filter(|member| member.voter).count() > 1 {
+            let _ = self.admin.hand_over(None).await;
+        }
         let answered = async {
             while self.router.waiting() > 0 {
                 sleep(Duration::from_millis(5)).await;

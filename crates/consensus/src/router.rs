@@ -19,10 +19,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::ProposeError;
 use crate::environment::BoxFuture;
 use crate::limits::{
-    BATCH_COMMANDS_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT, OUTCOME_WAIT, RETRY_PAUSE, SUBMISSIONS_WAITING_MAX,
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT, OUTCOME_WAIT, RETRY_PAUSE,
+    SUBMISSIONS_WAITING_MAX,
 };
 use crate::link::Links;
-use crate::sequencer::{Sequencer, Verdict};
+use crate::sequencer::{Sequencer, Verdict, size};
 use crate::shared::{Leadership, Shared};
 
 pub(crate) type Results = Vec<Result<Outcome, ProposeError>>;
@@ -135,10 +136,12 @@ impl Run {
         let mut next = Some(first);
         while let Some(first) = next.take() {
             let mut commands = first.commands;
+            let mut bytes = size(&commands);
             let mut parts =
                 vec![Part { count: commands.len(), results: first.results, _permit: first.permit }];
             while let Ok(more) = entering.try_recv() {
-                if commands.len() + more.commands.len() > BATCH_COMMANDS_MAX {
+                bytes += size(&more.commands);
+                if commands.len() + more.commands.len() > BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX {
                     next = Some(more);
                     break;
                 }
@@ -190,6 +193,12 @@ impl Run {
             Verdict::Outcomes(outcomes) if stale(&outcomes) => {
                 // The whole entry was stamped in another term: nothing in it ran.
                 pending.open -= 1;
+                if latest {
+                    pending.sent = None;
+                }
+            }
+            Verdict::Outcomes(outcomes) if outcomes.len() != pending.commands.len() => {
+                tracing::error!(leader = ?under.leader, "a leader answered another number of commands than it was sent");
                 if latest {
                     pending.sent = None;
                 }

@@ -13,9 +13,12 @@ use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use crate::environment::BoxFuture;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, SUBMISSIONS_WAITING_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, SUBMISSIONS_WAITING_MAX,
+};
 use crate::machine::stamped;
 use crate::shared::{Leadership, Shared};
 use crate::types::{Batch, Raft, committed_leader};
@@ -90,14 +93,28 @@ struct Run {
 impl Run {
     async fn run(mut self) {
         let mut leadership = self.shared.leadership.subscribe();
+        let mut moved = Instant::now();
         loop {
             let free = self.under_way.len() < ENTRIES_IN_FLIGHT_MAX;
+            let stuck = !free && moved.elapsed() >= LEADER_WAIT;
             let next = tokio::select! {
                 biased;
-                Some(()) = self.under_way.next() => continue,
-                next = next(&mut self.held, &mut self.waiting), if free => next,
+                Some(()) = self.under_way.next() => {
+                    moved = Instant::now();
+                    continue;
+                }
+                next = next(&mut self.held, &mut self.waiting), if free || stuck => next,
+                () = sleep_until(moved + LEADER_WAIT), if !free && !stuck => continue,
             };
             let Some(first) = next else { return };
+            if stuck {
+                // A leader that was cut off: what it has proposed hangs, what waits was certainly not proposed.
+                let _ = first.verdict.send(Verdict::NotLeader(None));
+                continue;
+            }
+            if self.under_way.is_empty() {
+                moved = Instant::now();
+            }
             let seen = self.settled(&mut leadership).await;
             if !seen.stamping {
                 let _ = first.verdict.send(Verdict::NotLeader(seen.leader));
@@ -160,6 +177,11 @@ impl Run {
         metrics.entries_proposed.add(1);
         metrics.commands_proposed.add(commands.len() as u64);
         let entry = Batch(stamped(stamp.term, stamp.time, commands));
+        assert!(
+            entry.0.len() <= 2 * BATCH_BYTES_MAX,
+            "an entry of {} bytes: the log would refuse it",
+            entry.0.len()
+        );
         let (responder, completed) = ProgressResponder::complete_only();
         // On the condition of the stamp's term: the stopwatch of one term says nothing in another.
         let write = self.raft.write(entry).with_leader(committed_leader(stamp.term)).responder(responder);
@@ -210,7 +232,7 @@ fn unknown(parts: VecDeque<(usize, oneshot::Sender<Verdict>)>) {
     }
 }
 
-/// About the encoded size of commands: their variable parts and a little for each.
-fn size(commands: &[Command]) -> usize {
+/// No less than the encoded size of commands: their variable parts, and for each more than its fixed ones take.
+pub(crate) fn size(commands: &[Command]) -> usize {
     commands.iter().map(|command| 64 + command.action.bytes()).sum()
 }

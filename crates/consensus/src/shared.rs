@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) signs: Signs,
     pub(crate) metrics: Arc<Metrics>,
     draining: AtomicBool,
+    condemned: AtomicBool,
 }
 
 impl Shared {
@@ -84,6 +85,7 @@ impl Shared {
             signs: Signs::default(),
             metrics: Arc::default(),
             draining: AtomicBool::new(false),
+            condemned: AtomicBool::new(false),
             options,
             environment,
         })
@@ -112,9 +114,15 @@ impl Shared {
         self.draining.store(draining, Ordering::Release);
     }
 
-    /// This node's state is known to be wrong: it serves nobody and never leads.
+    /// This node's state is known to be wrong: it serves nobody and never leads. Known once, known for good: the
+    /// next checkpoint begins with no reports, which proves nothing.
     pub(crate) fn out_of_service(&self) -> bool {
-        self.state.read().integrity(self.node) == Integrity::Minority
+        if self.state.read().integrity(self.node) == Integrity::Minority
+            && !self.condemned.swap(true, Ordering::AcqRel)
+        {
+            tracing::error!(node = %self.node, "this node's state differs from the majority's: it is out of service");
+        }
+        self.condemned.load(Ordering::Acquire)
     }
 
     /// Waits until the state holds everything up to `index`.

@@ -19,6 +19,7 @@ use crate::log::LogId;
 use bytes::Bytes;
 use crc32c::{crc32c, crc32c_append};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const DIRECTORY: &str = "snap";
 const SUFFIX: &str = ".snap";
@@ -36,13 +37,15 @@ const ZSTD_LEVEL: i32 = 1;
 #[derive(Clone)]
 pub struct Snapshots {
     disk: Arc<dyn Disk>,
+    /// Writers so far. Each has a temporary name of its own: two may write a snapshot of one id at a time.
+    writers: Arc<AtomicU64>,
 }
 
 impl Snapshots {
     /// Opens the directory and removes what was not finished.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Snapshots, Error> {
         disk.create_dir(DIRECTORY).during(|| format!("making {DIRECTORY}"))?;
-        let snapshots = Snapshots { disk };
+        let snapshots = Snapshots { disk, writers: Arc::default() };
         for name in snapshots.names()?.iter().filter(|name| name.ends_with(TEMPORARY)) {
             snapshots.remove(&format!("{DIRECTORY}/{name}"))?;
         }
@@ -51,7 +54,8 @@ impl Snapshots {
 
     /// Starts a snapshot. It counts only once [`SnapshotWriter::finish`] has returned.
     pub fn create(&self, id: LogId) -> Result<SnapshotWriter, Error> {
-        let temporary = format!("{DIRECTORY}/{id}{TEMPORARY}");
+        let writer = self.writers.fetch_add(1, Ordering::Relaxed);
+        let temporary = format!("{DIRECTORY}/{id}.{writer}{TEMPORARY}");
         let file = self
             .disk
             .open(&temporary, OpenMode::Truncate)

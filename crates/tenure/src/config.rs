@@ -149,6 +149,9 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+/// Half a segment holds the largest entry.
+const SEGMENT_MIN: Size = Size(4 << 20);
+
 /// What is wrong with a file, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -229,6 +232,12 @@ impl Config {
         }
         if self.raft.snapshot_entries == 0 {
             return Err("raft.snapshot_entries is 0; 50000 is the default".into());
+        }
+        if self.log.segment.0 < SEGMENT_MIN.0 {
+            return Err(format!(
+                "log.segment is {}; at least {SEGMENT_MIN}, so that every entry fits",
+                self.log.segment
+            ));
         }
         if self.log.retain.0 < 2 * self.log.segment.0 {
             return Err("log.retain must hold at least two segments (log.segment)".into());

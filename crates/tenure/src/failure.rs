@@ -62,7 +62,9 @@ impl Failure {
             Some(Reason::OutcomeUnknown) => (Exit::Unknown, "tenure status"),
             Some(Reason::Expired) => (Exit::NotFound, "tenure lease acquire NAME --holder H --ttl 10s"),
             Some(Reason::Fenced | Reason::NotHolder) => (Exit::Conflict, "tenure lease get NAME"),
-            Some(Reason::Limit | Reason::DiskLow | Reason::OutOfService) => (Exit::Refused, "tenure status"),
+            Some(Reason::Limit | Reason::DiskLow | Reason::OutOfService | Reason::Draining) => {
+                (Exit::Refused, "tenure status")
+            }
             Some(Reason::Refused) => (Exit::Conflict, "tenure status"),
             Some(Reason::Invalid) => (Exit::Usage, "tenure --help"),
             Some(Reason::NotFound) => (Exit::NotFound, "tenure member list"),

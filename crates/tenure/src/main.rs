@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 
 /// JSON for machines, lines for people; `TENURE_LOG` chooses what, as `info` or `consensus=debug`.
 fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("TENURE_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=off,opentelemetry_sdk=warn"));
+    let filter = EnvFilter::try_from_env("TENURE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,openraft=off,opentelemetry_sdk=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.with_target(false).init();

@@ -130,15 +130,15 @@ pub(super) fn transfer_to_wire(
         route: Some(route),
         from: Some(vote_to_wire(request.from_leader())),
         last_log: request.last_log_id().map(id_to_wire),
+        to: *request.to_node_id(),
     }
 }
 
 pub(super) fn transfer_from_wire(
-    to: u64,
     request: peer::TransferLeaderRequest,
 ) -> Result<TransferLeaderRequest<TypeConfig>, Status> {
     let last_log = request.last_log.map(id_from_wire);
-    Ok(TransferLeaderRequest::new(vote_from_wire(request.from)?, to, last_log))
+    Ok(TransferLeaderRequest::new(vote_from_wire(request.from)?, request.to, last_log))
 }
 
 pub(super) fn missing(what: &str) -> Status {

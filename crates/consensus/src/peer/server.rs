@@ -10,13 +10,13 @@ use wire::peer::{self, peer_service_server::PeerService};
 
 use super::convert;
 use crate::admin::Admin;
-use crate::limits::SUBMISSIONS_WAITING_MAX;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, SUBMISSIONS_WAITING_MAX};
 use crate::link;
 use crate::machine::decode_meta;
 use crate::reads::Reads;
-use crate::sequencer::{Sequencer, Verdict};
+use crate::sequencer::{Sequencer, Verdict, size};
 use crate::shared::Shared;
-use crate::types::{Raft, TypeConfig};
+use crate::types::{Raft, SnapshotMeta, TypeConfig, stored_id};
 
 pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
@@ -25,6 +25,7 @@ pub(crate) struct Peer {
     pub(crate) reads: Reads,
     pub(crate) snapshots: Arc<store::Snapshots>,
     pub(crate) admin: Admin,
+    pub(crate) receiving: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -102,11 +103,14 @@ impl PeerService for Peer {
         let request = request.into_inner();
         self.shared.check(request.route.as_ref())?;
         let refused = |why: String| Ok(Response::new(peer::TransferLeaderResponse { refused: why }));
-        if self.shared.is_draining() {
-            return refused(format!("node {} is draining", self.shared.node));
+        // Every voter is told; only the one that is meant stands for election, the others let it.
+        if request.to == self.shared.node.0 {
+            if self.shared.is_draining() {
+                return refused(format!("node {} is draining", self.shared.node));
+            }
+            self.shared.signs.handed_over();
         }
-        let request = convert::transfer_from_wire(self.shared.node.0, request)?;
-        self.shared.signs.handed_over();
+        let request = convert::transfer_from_wire(request)?;
         match self.raft.handle_transfer_leader(request).await {
             Ok(Ok(())) => refused(String::new()),
             Ok(Err(why)) => refused(why.to_string()),
@@ -128,7 +132,11 @@ impl PeerService for Peer {
         let encoded =
             prost::Message::encode_to_vec(&head.meta.ok_or_else(|| convert::missing("snapshot meta"))?);
         let meta = decode_meta(&encoded).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let snapshot = receive(&self.snapshots, &meta, &encoded, chunks).await?;
+        // One at a time: a sender that gave up and tries again must not make this node write twice.
+        let Ok(_receiving) = self.receiving.try_lock() else {
+            return Err(Status::unavailable("another snapshot is being received"));
+        };
+        let snapshot = receive(&self.shared, &self.snapshots, &meta, encoded, chunks).await?;
         let response = self.raft.install_full_snapshot(vote, openraft::Snapshot { meta, snapshot }).await;
         let response = response.map_err(|fatal| Status::unavailable(fatal.to_string()))?;
         Ok(Response::new(peer::InstallSnapshotResponse { vote: Some(convert::vote_to_wire(&response.vote)) }))
@@ -147,6 +155,9 @@ impl PeerService for Peer {
                 let commands =
                     request.commands.into_iter().map(Command::try_from).collect::<Result<Vec<_>, _>>();
                 let commands = commands.map_err(|error| Status::invalid_argument(error.to_string()))?;
+                if commands.len() > BATCH_COMMANDS_MAX || size(&commands) > BATCH_BYTES_MAX {
+                    return Err(Status::invalid_argument("more commands than one entry holds"));
+                }
                 Ok((request.batch, sequencer.submit(commands)))
             });
             async move {
@@ -245,18 +256,19 @@ fn appends(
     })
 }
 
-/// Writes the blocks of a snapshot to a file of this node's own. tonic shows a cancelled stream as a clean end,
-/// so only the end message with the right sums makes a snapshot whole.
+/// Writes the blocks of a snapshot to a file of this node's own, aside from the thread that votes. tonic shows a
+/// cancelled stream as a clean end, so only the end message with the right sums makes a snapshot whole.
 async fn receive(
+    shared: &Shared,
     snapshots: &store::Snapshots,
-    meta: &crate::types::SnapshotMeta,
-    encoded_meta: &[u8],
+    meta: &SnapshotMeta,
+    encoded_meta: Vec<u8>,
     mut chunks: Streaming<peer::SnapshotChunk>,
 ) -> Result<store::Snapshot, Status> {
     use peer::snapshot_chunk::Chunk;
-    let disk = |error: store::Error| Status::internal(error.to_string());
-    let id = meta.last_log_id.ok_or_else(|| convert::missing("log id of the snapshot"))?;
-    let mut writer = snapshots.create(crate::types::stored_id(&id)).map_err(disk)?;
+    let id = stored_id(&meta.last_log_id.ok_or_else(|| convert::missing("log id of the snapshot"))?);
+    let snapshots = snapshots.clone();
+    let mut writer = aside(shared, move || snapshots.create(id)).await?;
     let mut sums = peer::SnapshotEnd::default();
     while let Some(chunk) = chunks.message().await? {
         match chunk.chunk {
@@ -264,9 +276,15 @@ async fn receive(
                 sums.blocks += 1;
                 sums.bytes += block.len() as u64;
                 sums.checksum = crc32c::crc32c_append(sums.checksum, &block);
-                writer.write_block(&block).map_err(disk)?;
+                writer = aside(shared, move || writer.write_block(&block).map(|()| writer)).await?;
             }
-            Some(Chunk::End(end)) if end == sums => return writer.finish(encoded_meta).map_err(disk),
+            Some(Chunk::End(end)) if end == sums => {
+                let finish = move || {
+                    let snapshot = writer.finish(&encoded_meta)?;
+                    snapshot.verify().map(|()| snapshot)
+                };
+                return aside(shared, finish).await;
+            }
             Some(Chunk::End(end)) => {
                 return Err(Status::data_loss(format!(
                     "the snapshot's sums are {sums:?}, sent with {end:?}"
@@ -276,4 +294,13 @@ async fn receive(
         }
     }
     Err(Status::cancelled("the snapshot ended before its end message"))
+}
+
+async fn aside<T: Send + 'static>(
+    shared: &Shared,
+    work: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
+) -> Result<T, Status> {
+    let done = shared.environment.blocking("receive snapshot", work).await;
+    let done = done.ok_or_else(|| Status::unavailable("the node is stopping"))?;
+    done.map_err(|error| Status::internal(error.to_string()))
 }

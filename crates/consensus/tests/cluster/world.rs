@@ -19,10 +19,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
+/// Where the connections to a listener go.
+type Accepted = mpsc::Sender<io::Result<Box<dyn Socket>>>;
+
 /// Cables of this world; a cut one holds bytes back, as a network that loses packets does to TCP.
 #[derive(Default)]
 struct Wires {
-    listeners: Mutex<BTreeMap<String, (u64, mpsc::Sender<io::Result<Box<dyn Socket>>>)>>,
+    listeners: Mutex<BTreeMap<String, (u64, Accepted)>>,
     cut: watch::Sender<BTreeSet<(u64, u64)>>,
     /// What carries bytes, and for which two nodes.
     pumps: Mutex<Vec<(u64, u64, AbortHandle)>>,
