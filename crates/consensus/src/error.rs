@@ -47,7 +47,7 @@ pub enum AdminError {
 /// A node that cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the Raft timeouts do not fit each other: {0}")]
+    #[error("the settings do not fit each other: {0}")]
     Options(String),
     #[error("the data directory cannot be used")]
     Store(#[from] store::Error),

@@ -77,6 +77,10 @@ impl Replica {
         if identity.is_some() && wal.opened().created {
             return Err(Error::LogLost { node });
         }
+        if wal.entry_bytes_max() < 2 * BATCH_BYTES_MAX {
+            let (max, least) = (wal.entry_bytes_max(), 2 * BATCH_BYTES_MAX);
+            return Err(Error::Options(format!("segments hold entries of {max} bytes, at least {least} are needed")));
+        }
         environment.spawn.log_writer(writer);
         let snapshots = Arc::new(Snapshots::open(disk.clone())?);
         let config = options.raft_config()?;

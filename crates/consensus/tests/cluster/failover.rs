@@ -210,3 +210,35 @@ async fn a_follower_behind_the_purged_log_comes_back_by_snapshot() {
     world.agree().await;
     assert!(world.replica(behind).metrics().snapshots_installed.get() > 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn large_requests_that_wait_together_become_several_entries() {
+    let world = World::founded(3).await;
+    let leader = world.leader().await;
+    let other = 1 + leader % 3;
+    let value: std::sync::Arc<[u8]> = vec![b'x'; domain::limits::VALUE_BYTES_MAX].into();
+    let request = |name: String| {
+        let pairs = (0..14).map(|i| (key(&format!("{name}-{i}")), value.clone())).collect();
+        world.replica(other).propose(vec![Action::SetMany { pairs, if_none_exist: false }])
+    };
+    let all = futures_util::future::join_all((0..16).map(|n| request(format!("large{n}")))).await;
+    for results in all {
+        assert_eq!(results[0].as_ref().map(|outcome| &outcome.answer), Ok(&Answer::Changed(true)));
+    }
+    world.agree().await;
+    assert_eq!(world.replica(leader).local().key_count(), 16 * 14);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadership_goes_to_the_node_that_is_named() {
+    for nodes in [3, 5] {
+        let world = World::founded(nodes).await;
+        for to in 1..=nodes {
+            let started = Instant::now();
+            let moved = world.replica(1).change(Change::Transfer(Some(NodeId(to))), audit()).await;
+            assert_eq!(moved, Ok(NodeId(to)));
+            assert_eq!(world.leader().await, to);
+            assert!(started.elapsed() < Duration::from_millis(250), "took {:?}", started.elapsed());
+        }
+    }
+}

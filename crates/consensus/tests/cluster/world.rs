@@ -199,7 +199,7 @@ impl World {
             crash: Arc::new(move |why| panic!("node {id} crashed: {why}")),
         };
         let wal = WalOptions {
-            segment_bytes: 256 * 1024,
+            segment_bytes: 4 << 20,
             retain_bytes: self.retain_bytes,
             reserve_bytes: 0,
             ..WalOptions::default()
