@@ -76,7 +76,7 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
         tokio::spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
     };
     let http_metrics = Arc::new(http::Metrics::default());
-    let telemetry = Telemetry::new(replica.clone(), http_metrics.clone());
+    let telemetry = Telemetry::new(replica.clone(), redis.metrics(), http_metrics.clone());
     let http_options =
         http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
     let leases = api::Leases::new(replica.clone());
