@@ -7,8 +7,8 @@
 //!
 //! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the
 //! door), `router` and `link` (entry side), `sequencer` (leader side), `reads`, `machine` and `log_store`
-//! (openraft's storage on ours), `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin`
-//! (changes of the group), `housekeeping`.
+//! (openraft's storage on ours), `sealed` (history files), `materialise` (the state for a fast restart), `peer`
+//! (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
 mod admin;
 mod clock;
@@ -21,6 +21,7 @@ pub mod limits;
 mod link;
 mod log_store;
 mod machine;
+mod materialise;
 pub mod metrics;
 mod once;
 pub mod options;
@@ -28,6 +29,7 @@ mod peer;
 mod reads;
 mod replica;
 mod router;
+mod sealed;
 mod sequencer;
 mod shared;
 mod status;

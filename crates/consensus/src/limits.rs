@@ -60,6 +60,30 @@ pub const APPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// makes the receiver queue one install behind another.
 pub const SNAPSHOT_INSTALL_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// One piece of a history file on its way to a peer.
+pub const HISTORY_PIECE_BYTES: usize = 256 * 1024;
+
+/// A peer that sends no piece of a history file for this long is not waited for.
+pub const HISTORY_PIECE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause between two attempts to fetch missing history files, doubled while no peer gives any.
+pub const HISTORY_PAUSE_MIN: Duration = Duration::from_secs(1);
+pub const HISTORY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How often the state store is brought up to date. A restart applies what was applied since: at full load a second of
+/// it takes less than that.
+pub const STATE_WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Changes of rows in one interval above which the state store lags. Writing so many takes about a tenth of one core.
+pub const STATE_ROWS_PER_WRITE_MAX: u64 = 8192;
+
+/// Entries without a changed row, idle ticks above all, after which the state store is told the new place. To apply
+/// them again takes no time that anyone notices.
+pub const STATE_ENTRIES_BEHIND_MAX: u64 = 64;
+
+/// Least time between two writes of the whole state, which can be some hundred thousand rows.
+pub const STATE_REBUILD_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The leader commits a tick at least this often …
 pub const TICK_IDLE: Duration = Duration::from_millis(1000);
 

@@ -1,20 +1,27 @@
 //! openraft's state machine on our `State`: decode, apply, answer.
 //!
 //! Whatever cannot be decoded stops the process before it is applied: a node that skipped a command would go on
-//! with another state than its peers.
+//! with another state than its peers. A history file that an entry seals is durable before the entry counts as
+//! applied.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{Action, Answer, Command, Digest, Image, LogTime, NodeId, Outcome, Position, Stamp, State};
+use domain::{
+    Action, Answer, AuditRecord, Command, Digest, Image, LogTime, NodeId, Outcome, Position, SealedHistory,
+    Stamp, State,
+};
 use futures_util::{Stream, TryStreamExt};
 use openraft::alias::SnapshotOf;
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use prost::Message;
+use store::Wal;
 use wire::{Payload, log};
 
+use crate::materialise::{Restored, Taken};
+use crate::sealed::Sealed;
 use crate::shared::{Applied, Shared};
 use crate::types::{
     Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig, decode_membership, encode_membership, log_id,
@@ -27,13 +34,50 @@ const SNAPSHOT_VERSION: u32 = 1;
 pub(crate) struct Machine {
     shared: Arc<Shared>,
     snapshots: Arc<store::Snapshots>,
+    sealed: Arc<Sealed>,
     last_applied: Option<LogId>,
     membership: StoredMembership,
+    /// History files that the last entry sealed, until they are durable.
+    unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+    /// Somebody takes the changes of the state.
+    is_tracked: bool,
 }
 
 impl Machine {
-    pub(crate) fn new(shared: Arc<Shared>, snapshots: Arc<store::Snapshots>) -> Self {
-        Self { shared, snapshots, last_applied: None, membership: StoredMembership::default() }
+    pub(crate) fn new(shared: Arc<Shared>, snapshots: Arc<store::Snapshots>, sealed: Arc<Sealed>) -> Self {
+        Self {
+            shared,
+            snapshots,
+            sealed,
+            last_applied: None,
+            membership: StoredMembership::default(),
+            unwritten: Vec::new(),
+            is_tracked: false,
+        }
+    }
+
+    /// Notes from now on which rows change, and begins with the state that a state store held, if it held one.
+    pub(crate) fn track(&mut self, restored: Option<Restored>) {
+        self.is_tracked = true;
+        match restored {
+            None => self.shared.state.write().track_changes(true),
+            Some(Restored { state, meta }) => {
+                self.replace(&meta, state);
+                self.shared.state.write().track_changes(false);
+            }
+        }
+    }
+
+    /// What changed since it was last taken, and the place in the log where it is so; `None` as long as the log on
+    /// this node's disk does not reach that far.
+    pub(crate) fn take_changes(&mut self, wal: &Wal) -> Option<Taken> {
+        let last_applied = self.last_applied?;
+        if wal.synced().is_none_or(|synced| synced.index < last_applied.index) {
+            return None;
+        }
+        let mut state = self.shared.state.write();
+        let (changes, digest) = (state.take_changes(), state.digest());
+        Some(Taken { last_applied, changes, digest, meta: self.meta() })
     }
 
     fn apply_entry(&mut self, entry: Entry) -> Result<Vec<Outcome>, wire::DecodeError> {
@@ -55,7 +99,7 @@ impl Machine {
         Ok(outcomes)
     }
 
-    fn apply_batch(&self, id: LogId, payload: &[u8]) -> Result<Vec<Outcome>, wire::DecodeError> {
+    fn apply_batch(&mut self, id: LogId, payload: &[u8]) -> Result<Vec<Outcome>, wire::DecodeError> {
         let Payload::Batch { stamp, commands } = wire::decode_payload(payload)? else {
             unreachable!("only batches are proposed as commands")
         };
@@ -79,6 +123,7 @@ impl Machine {
         let commands = outcomes.len() as u64;
         let ended = state.serial().0 - serial_before - commands;
         let next_end = state.next_end();
+        self.unwritten = state.take_unwritten_history();
         drop(state);
         self.shared.next_end.send_if_modified(|seen| std::mem::replace(seen, next_end) != next_end);
         self.shared.metrics.commands_applied.add(commands);
@@ -115,8 +160,11 @@ impl Machine {
         SnapshotMeta { last_log_id: self.last_applied, last_membership: self.membership.clone() }
     }
 
-    /// Takes over a state that was read from a snapshot.
-    fn replace(&mut self, meta: &SnapshotMeta, state: State) {
+    /// Takes over a state that was read from a snapshot or a state store.
+    fn replace(&mut self, meta: &SnapshotMeta, mut state: State) {
+        if self.is_tracked {
+            state.track_changes(true);
+        }
         *self.shared.state.write() = state;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
@@ -145,6 +193,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
                     return Err(io::Error::other(error));
                 }
             };
+            if !self.unwritten.is_empty() {
+                self.sealed.write(std::mem::take(&mut self.unwritten)).await?;
+            }
             if let Some(responder) = responder {
                 responder.send(outcomes);
             }
@@ -177,6 +228,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let read = self.shared.environment.blocking("read snapshot", read).await;
         let state = read.ok_or_else(|| io::Error::other("the process is stopping"))??;
         self.replace(meta, state);
+        self.sealed.look_again();
         self.shared.metrics.snapshots_installed.add(1);
         Ok(())
     }

@@ -102,11 +102,7 @@ fn read(store: &mut dyn StateStore, wal: &Wal) -> io::Result<Option<Restored>> {
 }
 
 /// Every value of a tree, in the order of keys, up to the first that is refused.
-fn scan(
-    store: &dyn StateStore,
-    tree: &str,
-    mut each: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+fn scan(store: &dyn StateStore, tree: &str, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut result = Ok(());
     let mut next = |_: &[u8], value: &[u8]| {
         if result.is_ok() {
@@ -163,6 +159,9 @@ impl Materialiser {
             if progress.over {
                 return;
             }
+            if self.shared.out_of_service() {
+                return self.discard(&mut progress).await;
+            }
             let extent = self.shared.state.read().extent();
             let behind = self.shared.applied.borrow().index.saturating_sub(progress.index);
             let since_rebuilt = progress.rebuilt.map(|at| at.elapsed());
@@ -182,12 +181,32 @@ impl Materialiser {
         if progress.over {
             return;
         }
+        if self.shared.out_of_service() {
+            return self.discard(&mut progress).await;
+        }
         self.write(&mut progress).await;
         progress.over = true;
         let store = self.store.clone();
-        let flushed = self.shared.environment.blocking("flush state store", move || store.lock().flush()).await;
+        let flushed =
+            self.shared.environment.blocking("flush state store", move || store.lock().flush()).await;
         if let Some(Err(error)) = flushed {
             tracing::warn!(%error, "the state store was not flushed");
+        }
+    }
+
+    /// This node's state is wrong. Its next life must not begin with it but with what the log says.
+    async fn discard(&self, progress: &mut Progress) {
+        progress.over = true;
+        self.shared.metrics.state_discarded.add(1);
+        let store = self.store.clone();
+        let discard = move || {
+            let mut store = store.lock();
+            store.rebuild()?;
+            store.confirm()
+        };
+        let discarded = self.shared.environment.blocking("discard state store", discard).await;
+        if let Some(Err(error)) = discarded {
+            tracing::error!(%error, "a state store that is known to be wrong could not be emptied");
         }
     }
 

@@ -16,6 +16,20 @@ impl Counter {
     }
 }
 
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Metrics {
     /// Commands that entered here and got an outcome.
@@ -49,6 +63,20 @@ pub struct Metrics {
     pub snapshots_built: Counter,
     pub snapshots_installed: Counter,
     pub snapshots_sent: Counter,
+    /// Sealed history files that this node wrote when the log sealed them, and that it got from a peer instead.
+    pub history_files_written: Counter,
+    pub history_files_fetched: Counter,
+    /// Those that the state names and that were not here at the last look.
+    pub history_files_missing: Gauge,
+    /// Rows written to the state store.
+    pub state_rows_written: Counter,
+    /// Seconds in which the state store was left behind because too much changed.
+    pub state_writes_put_off: Counter,
+    /// Times that the whole state was written to it.
+    pub state_rebuilds: Counter,
+    /// Times that what it held was thrown away: at a start, because it could not be used, or because this node's state
+    /// is wrong.
+    pub state_discarded: Counter,
     /// Requests of peers that were refused because they were meant for another cluster or node, or damaged.
     pub peer_requests_refused: Counter,
 }

@@ -9,7 +9,7 @@ use domain::{Action, NodeId, Outcome, RequestId, State, Tenure};
 use futures_util::{Stream, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
-use store::{Disk, Identity, Snapshots, Wal, WalOptions};
+use store::{Disk, Identity, Snapshots, StateStore, Wal, WalOptions};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use wire::peer::peer_service_server::PeerServiceServer;
@@ -24,12 +24,14 @@ use crate::limits::{
 };
 use crate::log_store::LogStore;
 use crate::machine::Machine;
+use crate::materialise::{self, Materialiser};
 use crate::metrics::Metrics;
 use crate::once::{Naming, named};
 use crate::options::Options;
 use crate::peer::{Network, Peer};
 use crate::reads::{Reading, Reads};
 use crate::router::Router;
+use crate::sealed::Sealed;
 use crate::sequencer::Sequencer;
 use crate::shared::Shared;
 use crate::status::{Role, Status};
@@ -48,6 +50,8 @@ pub struct Replica {
     reads: Reads,
     naming: Naming,
     admin: Admin,
+    sealed: Arc<Sealed>,
+    materialiser: Option<Arc<Materialiser>>,
     disk_low: Arc<AtomicBool>,
 }
 
@@ -58,6 +62,8 @@ pub struct Start {
     pub contact: Contact,
     pub disk: Arc<dyn Disk>,
     pub wal: WalOptions,
+    /// Where applied state is kept for a fast restart; without one, a start reads the last snapshot and the log.
+    pub state_store: Option<Box<dyn StateStore>>,
     pub options: Options,
     pub environment: Environment,
 }
@@ -66,7 +72,7 @@ impl Replica {
     /// Opens the data directory, recovers, and starts to take part. To be called on the runtime that Raft is to
     /// run on. A node without a cluster waits to be founded or adopted.
     pub async fn start(start: Start) -> Result<Self, Error> {
-        let Start { node, contact, disk, wal, options, environment } = start;
+        let Start { node, contact, disk, wal, state_store, options, environment } = start;
         let identity = Identity::open(&*disk)?;
         if let Some(identity) = &identity
             && identity.node_id != node.0
@@ -79,7 +85,9 @@ impl Replica {
         }
         if wal.entry_bytes_max() < 2 * BATCH_BYTES_MAX {
             let (max, least) = (wal.entry_bytes_max(), 2 * BATCH_BYTES_MAX);
-            return Err(Error::Options(format!("segments hold entries of {max} bytes, at least {least} are needed")));
+            return Err(Error::Options(format!(
+                "segments hold entries of {max} bytes, at least {least} are needed"
+            )));
         }
         environment.spawn.log_writer(writer);
         let snapshots = Arc::new(Snapshots::open(disk.clone())?);
@@ -87,12 +95,22 @@ impl Replica {
         let cluster_id = identity.map(|identity| identity.cluster_id);
         let shared = Shared::new(node, contact, cluster_id, options, environment);
 
-        let machine = Machine::new(shared.clone(), snapshots.clone());
+        let sealed = Sealed::open(shared.clone(), disk.clone())?;
+        let mut machine = Machine::new(shared.clone(), snapshots.clone(), sealed.clone());
+        let mut state_store = match state_store {
+            Some(store) => materialise::open(&shared, &wal, store).await,
+            None => None,
+        };
+        if let Some((_, restored)) = &mut state_store {
+            machine.track(restored.take());
+        }
         let network = Network::new(shared.clone());
         let log = LogStore::new(wal.clone());
         let raft = Raft::new(node.0, Arc::new(config), network, log, machine).await;
         let raft = raft.map_err(|fatal| Error::Raft(fatal.to_string()))?;
 
+        let materialiser =
+            state_store.map(|(store, _)| Materialiser::new(shared.clone(), raft.clone(), wal.clone(), store));
         let sequencer = Sequencer::start(shared.clone(), raft.clone());
         let router = Router::start(shared.clone(), sequencer.clone());
         let reads = Reads::start(shared.clone(), raft.clone());
@@ -116,7 +134,24 @@ impl Replica {
             Box::pin(keep_house(shared.clone(), raft.clone(), wal.clone(), admin.clone(), disk_low.clone())),
         );
         task("adoption", Box::pin(admin.clone().adopt_learners()));
-        Ok(Self { shared, raft, wal, snapshots, sequencer, router, reads, naming, admin, disk_low })
+        task("history", Box::pin(sealed.clone().keep_complete()));
+        if let Some(materialiser) = &materialiser {
+            task("state store", Box::pin(materialiser.clone().run()));
+        }
+        Ok(Self {
+            shared,
+            raft,
+            wal,
+            snapshots,
+            sequencer,
+            router,
+            reads,
+            naming,
+            admin,
+            sealed,
+            materialiser,
+            disk_low,
+        })
     }
 
     /// Answers peers until `stop` is done. To be called on the runtime that Raft runs on.
@@ -132,6 +167,7 @@ impl Replica {
             reads: self.reads.clone(),
             snapshots: self.snapshots.clone(),
             admin: self.admin.clone(),
+            sealed: self.sealed.clone(),
             receiving: tokio::sync::Mutex::default(),
         };
         let service = PeerServiceServer::new(peer)
@@ -338,6 +374,9 @@ impl Replica {
         };
         if timeout(OUTCOME_WAIT, answered).await.is_err() {
             tracing::warn!(commands = self.router.waiting(), "stopping with commands unanswered");
+        }
+        if let Some(materialiser) = &self.materialiser {
+            materialiser.finish().await;
         }
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "Raft did not stop cleanly");

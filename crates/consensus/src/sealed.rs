@@ -93,11 +93,13 @@ impl Sealed {
         let sealed = self.shared.state.read().sealed_history().to_vec();
         let wanted: Vec<SealedFile> = sealed.iter().map(file).collect();
         let files = self.files.clone();
-        let found = self.shared.environment.blocking("look for history", move || files.missing(&wanted)).await;
+        let found =
+            self.shared.environment.blocking("look for history", move || files.missing(&wanted)).await;
         // Nobody is left to fetch anything in a dying process.
         let found = found.unwrap_or(Ok(Vec::new()))?;
+        // They are numbered from 1, without a gap.
         let previous = |number: u64| {
-            let before = sealed.iter().find(|sealed| sealed.number + 1 == number);
+            let before = number.checked_sub(2).and_then(|at| sealed.get(at as usize));
             before.map_or(0, |sealed| sealed.chain)
         };
         Ok(found.into_iter().map(|file| Missing { previous: previous(file.number), file }).collect())
@@ -127,7 +129,7 @@ impl Sealed {
     async fn fetch_from(&self, node: u64, address: &str, missing: Vec<Missing>) -> Vec<Missing> {
         let mut left = Vec::new();
         let mut missing = missing.into_iter();
-        while let Some(wanted) = missing.next() {
+        for wanted in missing.by_ref() {
             let Err(status) = self.fetch_file(node, address, &wanted).await else {
                 self.shared.metrics.history_files_fetched.add(1);
                 continue;
@@ -178,7 +180,8 @@ impl Sealed {
             let read = sealed.shared.environment.blocking("read history", read).await;
             let read = read.ok_or_else(|| Status::unavailable("the process is stopping"))?;
             let piece = read.map_err(|error| Status::internal(error.to_string()))?;
-            let bytes = piece.ok_or_else(|| Status::not_found(format!("no history file {number} is here")))?;
+            let bytes =
+                piece.ok_or_else(|| Status::not_found(format!("no history file {number} is here")))?;
             let next = offset + bytes.len() as u64;
             Ok((!bytes.is_empty()).then_some((peer::FetchHistoryResponse { bytes }, (sealed, next))))
         })

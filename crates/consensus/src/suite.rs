@@ -14,6 +14,7 @@ use crate::environment::{BoxFuture, Clock, Connect, Environment, Random, Socket,
 use crate::log_store::LogStore;
 use crate::machine::Machine;
 use crate::options::{Options, Timeouts};
+use crate::sealed::Sealed;
 use crate::shared::Shared;
 use crate::types::{Contact, TypeConfig};
 
@@ -71,7 +72,7 @@ impl StoreBuilder<TypeConfig, LogStore, Machine> for Builder {
         let options = WalOptions { segment_bytes: 64 * 1024, ..WalOptions::default() };
         let (wal, writer) = Wal::open(disk.clone(), options, environment.crash.clone()).expect("a log");
         environment.spawn.log_writer(writer);
-        let snapshots = Arc::new(Snapshots::open(disk).expect("a place for snapshots"));
+        let snapshots = Arc::new(Snapshots::open(disk.clone()).expect("a place for snapshots"));
         let options = Options {
             timeouts: Timeouts::from_ms(50, 200, 400),
             snapshot_entries: 1000,
@@ -79,7 +80,8 @@ impl StoreBuilder<TypeConfig, LogStore, Machine> for Builder {
             pid: 0,
         };
         let shared = Shared::new(NodeId(0), Contact::default(), None, options, environment);
-        Ok(((), LogStore::new(wal), Machine::new(shared, snapshots)))
+        let sealed = Sealed::open(shared.clone(), disk).expect("a place for history");
+        Ok(((), LogStore::new(wal), Machine::new(shared, snapshots, sealed)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Where a file ends is a function of the log alone, so that the files are the same bytes on every node. `State`
 //! holds the open tail and the chained hash of each sealed file; the shell writes a file when it is sealed.
 
+use crate::changes::Touched;
 use crate::command::Audit;
 use crate::digest::Feed;
 use crate::limits::{HISTORY_BYTES_PER_FILE, HISTORY_RECORDS_PER_FILE};
@@ -29,7 +30,17 @@ pub struct SealedHistory {
     pub chain: u128,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The chain after these records, if it was `previous` before them: what a sealed file that comes from elsewhere must
+/// give. The first file's predecessor has 0.
+pub fn chain<'a>(previous: u128, records: impl IntoIterator<Item = &'a AuditRecord>) -> u128 {
+    records.into_iter().fold(previous, |chain, record| {
+        let mut feed = Feed::new("audit");
+        record.feed(&mut feed);
+        feed.u128(chain).finish()
+    })
+}
+
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) sealed: Vec<SealedHistory>,
     pub(crate) tail: Vec<AuditRecord>,
@@ -37,13 +48,15 @@ pub(crate) struct History {
     pub(crate) chain: u128,
     /// Sealed since the shell last asked; not part of the state's meaning, so not of its digest.
     pub(crate) unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+    /// By number.
+    pub(crate) sealed_touched: Touched<u64>,
+    pub(crate) tail_touched: Touched<Serial>,
 }
 
 impl History {
     pub(crate) fn append(&mut self, record: AuditRecord) {
-        let mut feed = Feed::new("audit");
-        record.feed(&mut feed);
-        self.chain = feed.u128(self.chain).finish();
+        self.chain = chain(self.chain, [&record]);
+        self.tail_touched.note(&record.serial);
         self.tail_bytes += record.bytes();
         self.tail.push(record);
         if self.tail.len() >= HISTORY_RECORDS_PER_FILE || self.tail_bytes >= HISTORY_BYTES_PER_FILE {
@@ -62,8 +75,22 @@ impl History {
             records: records.len() as u64,
             chain: self.chain,
         };
+        for record in &records {
+            self.tail_touched.note(&record.serial);
+        }
+        self.sealed_touched.note(&sealed.number);
         self.sealed.push(sealed);
         self.unwritten.push((sealed, records));
+    }
+
+    /// A record of the open tail.
+    pub(crate) fn get(&self, serial: Serial) -> Option<&AuditRecord> {
+        self.tail.binary_search_by_key(&serial, |record| record.serial).ok().map(|at| &self.tail[at])
+    }
+
+    /// A sealed file, by its number.
+    pub(crate) fn sealed(&self, number: u64) -> Option<&SealedHistory> {
+        self.sealed.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
     pub(crate) fn feed(&self, feed: &mut Feed) {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use crate::{Answer, Epoch, ExpireCondition, Expiry, LogTime, Refusal, Serial, SetCondition, Token};
@@ -74,6 +75,7 @@ pub(crate) struct Keyspace {
     entries: BTreeMap<Key, Entry>,
     due: BTreeSet<(LogTime, Key)>,
     sum: Sum,
+    pub(crate) touched: Touched<Key>,
 }
 
 /// The moment and the name of the change that a command makes.
@@ -84,7 +86,7 @@ pub(crate) struct Change {
     pub(crate) serial: Serial,
 }
 
-// Reads, and the one pair of functions that keeps the three fields together.
+// Reads, and the one pair of functions that keeps the fields together.
 impl Keyspace {
     pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
         self.entries.get(key)
@@ -122,7 +124,8 @@ impl Keyspace {
     }
 
     pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
-        self.remove(&key);
+        self.take_out(&key);
+        self.touched.note(&key);
         self.sum.add(row(&key, &entry));
         if let Some(end) = entry.end {
             self.due.insert((end, key.clone()));
@@ -131,6 +134,12 @@ impl Keyspace {
     }
 
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.take_out(key)?;
+        self.touched.note(key);
+        Some(entry)
+    }
+
+    fn take_out(&mut self, key: &Key) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         self.sum.remove(row(key, &entry));
         if let Some(end) = entry.end {

@@ -7,8 +7,10 @@
 //! Read in this order: [`time`] (the clock of the log), [`token`] (serials, epochs, fencing tokens),
 //! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
 //! parts: [`keyspace`] (keys and leases), [`once`] (a command sent twice runs once), [`membership`],
-//! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`].
+//! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
+//! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
+pub mod changes;
 pub mod checkpoint;
 pub mod command;
 pub mod digest;
@@ -24,6 +26,7 @@ pub mod tenures;
 pub mod time;
 pub mod token;
 
+pub use changes::{Changes, RowCounts};
 pub use checkpoint::{Checkpoint, Integrity};
 pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, SetCondition};
 pub use digest::Digest;

@@ -36,6 +36,10 @@ pub const TEXT_BYTES_MAX: usize = 4096;
 /// Changes of leadership that `tenure history` can show.
 pub const TENURES_MAX: usize = 1000;
 
+/// Rows of one table whose changes are kept track of until somebody takes them. Beyond this the whole state is less
+/// work than its changes, and a state without an end to its load would keep ever more.
+pub const TOUCHED_ROWS_MAX: usize = 1 << 16;
+
 /// A history file is sealed after this many records …
 pub const HISTORY_RECORDS_PER_FILE: usize = 4096;
 

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{CLIENT_OUTCOME_MS, OUTCOMES_MAX};
 use crate::{Answer, LogTime, Made, Once, RequestId};
@@ -24,6 +25,7 @@ pub(crate) struct Outcomes {
     by_id: BTreeMap<RequestId, Remembered>,
     by_end: BTreeSet<(LogTime, RequestId)>,
     sum: Sum,
+    pub(crate) touched: Touched<RequestId>,
 }
 
 impl Outcomes {
@@ -53,6 +55,7 @@ impl Outcomes {
     }
 
     pub(crate) fn insert(&mut self, id: RequestId, remembered: Remembered) {
+        self.touched.note(&id);
         self.sum.add(row(id, &remembered));
         self.by_end.insert((remembered.until, id));
         let before = self.by_id.insert(id, remembered);
@@ -65,6 +68,7 @@ impl Outcomes {
             && until <= now
         {
             self.by_end.pop_first();
+            self.touched.note(&id);
             let remembered = self.by_id.remove(&id).expect("both maps hold the same ids");
             self.sum.remove(row(id, &remembered));
         }

@@ -1,5 +1,8 @@
 //! The whole, and the one function that changes it.
 
+use std::collections::BTreeSet;
+
+use crate::changes::{Changes, Extent, RowCounts};
 use crate::checkpoint::{Checkpoint, Integrity};
 use crate::command::Audit;
 use crate::digest::Feed;
@@ -288,17 +291,25 @@ impl State {
 
     pub fn image(&self) -> Image {
         Image {
+            keys: self.keys.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+            outcomes: self.outcomes.iter().map(|(id, row)| (*id, row.clone())).collect(),
+            tenures: self.tenures.iter().cloned().collect(),
+            sealed: self.history.sealed.clone(),
+            tail: self.history.tail.clone(),
+            ..self.single()
+        }
+    }
+
+    /// The image without its rows.
+    fn single(&self) -> Image {
+        Image {
             epoch: self.epoch,
             serial: self.serial,
             now: self.now,
-            keys: self.keys.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
-            outcomes: self.outcomes.iter().map(|(id, row)| (*id, row.clone())).collect(),
             members: self.members.clone(),
-            tenures: self.tenures.iter().cloned().collect(),
             checkpoint: self.checkpoint.clone(),
-            sealed: self.history.sealed.clone(),
-            tail: self.history.tail.clone(),
             chain: self.history.chain,
+            ..Image::default()
         }
     }
 
@@ -316,7 +327,7 @@ impl State {
                 sealed: image.sealed,
                 tail: image.tail,
                 chain: image.chain,
-                unwritten: Vec::new(),
+                ..History::default()
             },
             ..Self::default()
         };
@@ -331,4 +342,64 @@ impl State {
             computed => Err(WrongDigest { recorded, computed }),
         }
     }
+}
+
+// For whoever keeps a copy.
+impl State {
+    /// Begins to note which rows change. `everything`: whoever copies has nothing yet.
+    pub fn track_changes(&mut self, everything: bool) {
+        self.keys.touched.track(everything);
+        self.outcomes.touched.track(everything);
+        self.tenures.touched.track(everything);
+        self.history.sealed_touched.track(everything);
+        self.history.tail_touched.track(everything);
+    }
+
+    /// How much [`State::take_changes`] would give.
+    pub fn extent(&self) -> Extent {
+        let mut extent = Extent::default();
+        self.keys.touched.add_to(&mut extent);
+        self.outcomes.touched.add_to(&mut extent);
+        self.tenures.touched.add_to(&mut extent);
+        self.history.sealed_touched.add_to(&mut extent);
+        self.history.tail_touched.add_to(&mut extent);
+        extent
+    }
+
+    /// What changed since the last call, or everything if that was too much to keep track of.
+    pub fn take_changes(&mut self) -> Changes {
+        if self.extent().everything {
+            self.track_changes(false);
+            return self.image().into();
+        }
+        let Self { keys, outcomes, tenures, history, .. } = self;
+        let sealed = history.sealed_touched.take();
+        let audits = history.tail_touched.take();
+        Changes {
+            everything: false,
+            keys: rows(keys.touched.take(), |key| keys.get(key).cloned()),
+            outcomes: rows(outcomes.touched.take(), |id| outcomes.get(*id).cloned()),
+            tenures: rows(tenures.touched.take(), |term| tenures.get(*term).cloned()),
+            sealed: sealed.into_iter().filter_map(|number| history.sealed(number).copied()).collect(),
+            audits: rows(audits, |serial| history.get(*serial).cloned()),
+            counts: RowCounts {
+                keys: keys.len(),
+                outcomes: outcomes.len(),
+                tenures: tenures.len(),
+                sealed: history.sealed.len(),
+                audits: history.tail.len(),
+            },
+            single: self.single(),
+        }
+    }
+}
+
+fn rows<K, V>(names: BTreeSet<K>, row: impl Fn(&K) -> Option<V>) -> Vec<(K, Option<V>)> {
+    names
+        .into_iter()
+        .map(|name| {
+            let row = row(&name);
+            (name, row)
+        })
+        .collect()
 }

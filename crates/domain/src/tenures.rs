@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::NodeId;
+use crate::changes::Touched;
 use crate::digest::Feed;
 use crate::limits::TENURES_MAX;
 
@@ -46,17 +47,32 @@ pub enum Cause {
 
 /// The last [`TENURES_MAX`] tenures, oldest first. Terms only grow: a record of a term already recorded or passed
 /// is ignored, so a repeated command is harmless.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tenures(VecDeque<Tenure>);
+#[derive(Clone, Debug, Default)]
+pub struct Tenures {
+    rows: VecDeque<Tenure>,
+    pub(crate) touched: Touched<u64>,
+}
 
 impl Tenures {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Tenure> {
-        self.0.iter()
+        self.rows.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn get(&self, term: u64) -> Option<&Tenure> {
+        self.rows.binary_search_by_key(&term, |tenure| tenure.term).ok().map(|at| &self.rows[at])
     }
 
     /// The present tenure: the node in it is active if its term is still the cluster's.
     pub fn last(&self) -> Option<&Tenure> {
-        self.0.back()
+        self.rows.back()
     }
 
     /// Whether the record was new.
@@ -64,16 +80,19 @@ impl Tenures {
         if self.last().is_some_and(|last| tenure.term <= last.term) {
             return false;
         }
-        if self.0.len() == TENURES_MAX {
-            self.0.pop_front();
+        if self.rows.len() == TENURES_MAX
+            && let Some(oldest) = self.rows.pop_front()
+        {
+            self.touched.note(&oldest.term);
         }
-        self.0.push_back(tenure);
+        self.touched.note(&tenure.term);
+        self.rows.push_back(tenure);
         true
     }
 
     pub(crate) fn feed(&self, feed: &mut Feed) {
-        feed.u64(self.0.len() as u64);
-        for tenure in &self.0 {
+        feed.u64(self.rows.len() as u64);
+        for tenure in &self.rows {
             let Tenure { term, node, from, cause, wall_ms, .. } = tenure;
             feed.u64(*term).u64(node.0).option(from.map(|node| node.0)).u64(*cause as u64);
             feed.u64(tenure.detected_ms).u64(tenure.elected_ms).u64(tenure.applied_ms);
@@ -84,6 +103,6 @@ impl Tenures {
 
 impl FromIterator<Tenure> for Tenures {
     fn from_iter<I: IntoIterator<Item = Tenure>>(tenures: I) -> Self {
-        Self(tenures.into_iter().take(TENURES_MAX).collect())
+        Self { rows: tenures.into_iter().take(TENURES_MAX).collect(), touched: Touched::default() }
     }
 }

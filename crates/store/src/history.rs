@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! history/<number>.hist
-//! head      magic 8 | version u32 | number u64 | chain of the file before, u128 | record count u64
+//! head      magic 8 | version u32 | number u64 | chain u128 | record count u64
 //! records   length u32 | bytes                                                          (record count times)
-//! trailer   chain u128: the hash of everything above
+//! trailer   checksum u128: the hash of everything above
 //! ```
 //!
-//! The bytes are a function of number, previous chain and records alone, so they are the same on every node, and a
-//! file can be fetched from any of them and checked. The hash is xxh3 with 128 bits: it finds damage and mix-ups;
-//! it is no defence against a forger, who would need a place in the cluster.
+//! Two hashes, for two questions. The *chain* is the caller's: it covers the records of this file and of all before,
+//! stands in what the log decided, and says which file it is. The *checksum* is of the bytes, and says whether they
+//! are still those that were written. The bytes are a function of number, chain and records alone, so they are the
+//! same on every node, and a file can be fetched from any of them: who asks knows the chain, and checks the records
+//! against it. The checksum is xxh3 with 128 bits: it finds damage and mix-ups; it is no defence against a forger,
+//! who would need a place in the cluster.
 
 use crate::disk::{Disk, DiskFile, OpenMode, publish, read_all};
 use crate::error::{During, Error, REMEDY_REFETCH, check_size};
@@ -27,17 +30,15 @@ const MAGIC: &[u8; 8] = b"TENUHIST";
 const VERSION: u32 = 1;
 const WHAT: &str = "a history file";
 const HEAD_BYTES: usize = 8 + 4 + 8 + 16 + 8;
-const CHAIN_BYTES: usize = 16;
+const CHECKSUM_BYTES: usize = 16;
 
-/// What is known of a sealed file: enough to tell whether bytes from anywhere are the right ones.
+/// What the log decided about a sealed file: enough to tell whether bytes from anywhere are the right ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SealedFile {
     pub number: u64,
     /// Records in it.
     pub records: u64,
-    /// Size of the file.
-    pub bytes: u64,
-    /// Hash of the file, which holds the hash of the file before.
+    /// The caller's hash of its records and of all before.
     pub chain: u128,
 }
 
@@ -54,36 +55,30 @@ impl History {
         Ok(History { disk })
     }
 
-    /// The bytes of a file and what identifies them. Pure; the chain of the first file's predecessor is 0.
-    pub fn encode(
-        number: u64,
-        previous_chain: u128,
-        records: &[Bytes],
-    ) -> Result<(Vec<u8>, SealedFile), Error> {
-        let size = HEAD_BYTES + records.iter().map(|record| 4 + record.len()).sum::<usize>() + CHAIN_BYTES;
+    /// The bytes of a file. Pure.
+    pub fn encode(number: u64, chain: u128, records: &[Bytes]) -> Result<Vec<u8>, Error> {
+        let body_bytes = records.iter().map(|record| 4 + record.len()).sum::<usize>();
+        let size = HEAD_BYTES + body_bytes + CHECKSUM_BYTES;
         check_size(WHAT, size as u64, HISTORY_FILE_BYTES_MAX as u64)?;
         let mut out = Vec::with_capacity(size);
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
-        out.extend_from_slice(&number.to_le_bytes());
-        out.extend_from_slice(&previous_chain.to_le_bytes());
-        out.extend_from_slice(&(records.len() as u64).to_le_bytes());
+        out.extend_from_slice(&head(&SealedFile { number, records: records.len() as u64, chain }));
         for record in records {
             out.extend_from_slice(&(record.len() as u32).to_le_bytes());
             out.extend_from_slice(record);
         }
-        let chain = xxh3_128(&out);
-        out.extend_from_slice(&chain.to_le_bytes());
-        Ok((out, SealedFile { number, records: records.len() as u64, bytes: size as u64, chain }))
+        let checksum = xxh3_128(&out);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        Ok(out)
     }
 
     /// Seals records into a file, durable on return. Sealing the same again, as after a restart, finds the file there
     /// and does nothing.
-    pub fn seal(&self, number: u64, previous_chain: u128, records: &[Bytes]) -> Result<SealedFile, Error> {
-        let (bytes, sealed) = History::encode(number, previous_chain, records)?;
+    pub fn seal(&self, number: u64, chain: u128, records: &[Bytes]) -> Result<SealedFile, Error> {
+        let sealed = SealedFile { number, records: records.len() as u64, chain };
         if self.has(&sealed)? {
             return Ok(sealed);
         }
+        let bytes = History::encode(number, chain, records)?;
         let temporary = format!("{DIRECTORY}/{number:012}{TEMPORARY}");
         let what = || format!("writing {}", self.disk.locate(&temporary));
         let file = self.disk.open(&temporary, OpenMode::Truncate).during(what)?;
@@ -93,14 +88,11 @@ impl History {
         Ok(sealed)
     }
 
-    /// The records of a file, after checking all of it.
+    /// The records of a file, after checking all of it but that they give its chain, which the caller can tell.
     pub fn read(&self, sealed: &SealedFile) -> Result<Vec<Bytes>, Error> {
         let located = self.disk.locate(&path(sealed.number));
         let what = || format!("reading {located}");
         let file = self.disk.open(&path(sealed.number), OpenMode::Existing).during(what)?;
-        if file.len().during(what)? != sealed.bytes {
-            return Err(corrupt(&located, sealed.bytes, "the file has another length"));
-        }
         let bytes = Bytes::from(read_all(&*file).during(what)?);
         decode(&located, sealed, &bytes)
     }
@@ -111,7 +103,7 @@ impl History {
     }
 
     /// Those of the files that are not here. A file of the right name with another chain counts as missing: an import
-    /// replaces it. Reads heads and trailers only.
+    /// replaces it. Reads heads only.
     pub fn missing(&self, wanted: &[SealedFile]) -> Result<Vec<SealedFile>, Error> {
         let mut missing = Vec::new();
         for sealed in wanted {
@@ -122,40 +114,45 @@ impl History {
         Ok(missing)
     }
 
-    /// A piece of a file as it stands, for a peer that imports it. Short at the end of the file.
-    pub fn raw(&self, number: u64, offset: u64, bytes_max: usize) -> Result<Bytes, Error> {
+    /// A piece of a file as it stands, for a peer that imports it. Short at the end of the file, and empty behind it;
+    /// `None` if the file is not here.
+    pub fn raw(&self, number: u64, offset: u64, bytes_max: usize) -> Result<Option<Bytes>, Error> {
         let what = || format!("reading {}", self.disk.locate(&path(number)));
-        let file = self.disk.open(&path(number), OpenMode::Existing).during(what)?;
+        let Some(file) = self.open_file(number)? else { return Ok(None) };
         let left = file.len().during(what)?.saturating_sub(offset);
         let mut piece = vec![0; left.min(bytes_max as u64) as usize];
         file.read_at(&mut piece, offset).during(what)?;
-        Ok(piece.into())
+        Ok(Some(piece.into()))
     }
 
     /// Starts or resumes the import of a file.
     pub fn import(&self, sealed: SealedFile) -> Result<Import, Error> {
-        check_size(WHAT, sealed.bytes, HISTORY_FILE_BYTES_MAX as u64)?;
         let partial = format!("{DIRECTORY}/{:012}-{:032x}{PARTIAL}", sealed.number, sealed.chain);
         let what = || format!("importing {}", self.disk.locate(&partial));
         let file = self.disk.open(&partial, OpenMode::Create).during(what)?;
-        let offset = file.len().during(what)?.min(sealed.bytes);
+        let offset = file.len().during(what)?;
         Ok(Import { history: self.clone(), sealed, partial, file, offset })
     }
 
-    /// Does a file with this chain stand under its name? Its middle is checked when it is read.
+    /// Does a file with this head stand under its name? It got that name when it was whole; what became of its middle
+    /// since is checked when it is read.
     fn has(&self, sealed: &SealedFile) -> Result<bool, Error> {
-        let path = path(sealed.number);
-        let what = || format!("reading {}", self.disk.locate(&path));
-        let file = match self.disk.open(&path, OpenMode::Existing) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            file => file.during(what)?,
-        };
-        if file.len().during(what)? != sealed.bytes || sealed.bytes < (HEAD_BYTES + CHAIN_BYTES) as u64 {
+        let what = || format!("reading {}", self.disk.locate(&path(sealed.number)));
+        let Some(file) = self.open_file(sealed.number)? else { return Ok(false) };
+        if file.len().during(what)? < (HEAD_BYTES + CHECKSUM_BYTES) as u64 {
             return Ok(false);
         }
-        let mut chain = [0; CHAIN_BYTES];
-        file.read_at(&mut chain, sealed.bytes - CHAIN_BYTES as u64).during(what)?;
-        Ok(u128::from_le_bytes(chain) == sealed.chain)
+        let mut found = [0; HEAD_BYTES];
+        file.read_at(&mut found, 0).during(what)?;
+        Ok(found[..] == head(sealed)[..])
+    }
+
+    fn open_file(&self, number: u64) -> Result<Option<Arc<dyn DiskFile>>, Error> {
+        let path = path(number);
+        match self.disk.open(&path, OpenMode::Existing) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => Ok(Some(file.during(|| format!("opening {}", self.disk.locate(&path)))?)),
+        }
     }
 }
 
@@ -174,46 +171,51 @@ impl Import {
         self.offset
     }
 
-    /// True when all bytes are here.
-    pub fn is_complete(&self) -> bool {
-        self.offset == self.sealed.bytes
-    }
-
     /// Adds the piece that begins at [`Import::offset`].
     pub fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
-        let left = self.sealed.bytes - self.offset;
-        check_size("a piece of a history file", piece.len() as u64, left)?;
+        check_size(WHAT, self.offset + piece.len() as u64, HISTORY_FILE_BYTES_MAX as u64)?;
         let what = || format!("importing {}", self.history.disk.locate(&self.partial));
         self.file.write_at(piece, self.offset).during(what)?;
         self.offset += piece.len() as u64;
         Ok(())
     }
 
-    /// Checks all of it and gives it its name, durably. Bytes that are not the file asked for are thrown away, and
-    /// the import starts anew.
-    pub fn finish(self) -> Result<SealedFile, Error> {
+    /// Checks all of it and gives it its name, durably, if the caller finds that its records give its chain. Bytes that
+    /// are not the file asked for are thrown away, and the import starts anew.
+    pub fn finish(self, give_chain: impl FnOnce(&[Bytes]) -> bool) -> Result<(), Error> {
         let disk = &self.history.disk;
         let located = disk.locate(&self.partial);
         let what = || format!("importing {located}");
         let bytes = Bytes::from(read_all(&*self.file).during(what)?);
-        if let Err(error) = decode(&located, &self.sealed, &bytes) {
+        let checked = decode(&located, &self.sealed, &bytes).and_then(|records| {
+            let why = "its records do not give its chain";
+            if give_chain(&records) { Ok(()) } else { Err(corrupt(&located, HEAD_BYTES as u64, why)) }
+        });
+        if let Err(error) = checked {
             disk.remove(&self.partial).during(what)?;
             return Err(error);
         }
         self.file.sync().during(what)?;
-        publish(&**disk, DIRECTORY, &self.partial, &path(self.sealed.number))?;
-        Ok(self.sealed)
+        publish(&**disk, DIRECTORY, &self.partial, &path(self.sealed.number))
     }
 }
 
+fn head(sealed: &SealedFile) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    head.extend_from_slice(MAGIC);
+    head.extend_from_slice(&VERSION.to_le_bytes());
+    head.extend_from_slice(&sealed.number.to_le_bytes());
+    head.extend_from_slice(&sealed.chain.to_le_bytes());
+    head.extend_from_slice(&sealed.records.to_le_bytes());
+    head
+}
+
 fn decode(located: &str, sealed: &SealedFile, bytes: &Bytes) -> Result<Vec<Bytes>, Error> {
-    if bytes.len() as u64 != sealed.bytes || bytes.len() < HEAD_BYTES + CHAIN_BYTES {
-        return Err(corrupt(located, bytes.len() as u64, "the file has another length"));
+    if bytes.len() < HEAD_BYTES + CHECKSUM_BYTES {
+        return Err(corrupt(located, bytes.len() as u64, "the file is too short"));
     }
-    let end = bytes.len() - CHAIN_BYTES;
-    let mut chain = [0; CHAIN_BYTES];
-    chain.copy_from_slice(&bytes[end..]);
-    if xxh3_128(&bytes[..end]) != sealed.chain || u128::from_le_bytes(chain) != sealed.chain {
+    let end = bytes.len() - CHECKSUM_BYTES;
+    if xxh3_128(&bytes[..end]).to_le_bytes() != bytes[end..] {
         return Err(corrupt(located, end as u64, "the checksum of the file does not hold"));
     }
     // The bytes are those that were hashed. They may still be of a format that this binary does not know.
@@ -222,6 +224,9 @@ fn decode(located: &str, sealed: &SealedFile, bytes: &Bytes) -> Result<Vec<Bytes
     if &bytes[..8] != MAGIC || u32::from_le_bytes(version) != VERSION {
         let why = "it is not a history file, or of a newer format".to_owned();
         return Err(Error::Foreign { file: located.to_owned(), why });
+    }
+    if bytes[..HEAD_BYTES] != head(sealed)[..] {
+        return Err(corrupt(located, 0, "it is the file of another history"));
     }
     let mut records = Vec::new();
     let mut at = HEAD_BYTES;
@@ -262,25 +267,28 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_the_same_bytes_everywhere_and_chained() {
+    fn a_file_is_the_same_bytes_everywhere_and_told_by_its_chain() {
         let (disk, other) = (FaultyDisk::new(1), FaultyDisk::new(2));
         let here = History::open(disk.mount()).unwrap();
         let there = History::open(other.mount()).unwrap();
-        let first = here.seal(1, 0, &records()).unwrap();
-        let second = here.seal(2, first.chain, &records()).unwrap();
-        there.seal(1, 0, &records()).unwrap();
+        let sealed = here.seal(1, 7, &records()).unwrap();
+        there.seal(1, 7, &records()).unwrap();
         assert_eq!(disk.bytes(&path(1)), other.bytes(&path(1)));
-        assert_eq!(here.read(&second).unwrap(), records());
-        assert_eq!(here.seal(2, first.chain, &records()).unwrap(), second);
-        // Another past is another chain.
-        assert_ne!(History::encode(2, first.chain + 1, &records()).unwrap().1.chain, second.chain);
+        assert_eq!(here.read(&sealed).unwrap(), records());
+        assert_eq!(here.seal(1, 7, &records()).unwrap(), sealed);
+        assert_eq!(here.missing(&[sealed]).unwrap(), []);
+        // The same number in another history is another file.
+        let another = SealedFile { chain: 8, ..sealed };
+        assert_eq!(here.missing(&[another]).unwrap(), [another]);
+        assert!(matches!(here.read(&another), Err(Error::Corrupt { .. })));
     }
 
     #[test]
     fn the_format_is_stable() {
-        let (bytes, sealed) = History::encode(7, 9, &records()).unwrap();
-        assert_eq!((bytes.len(), sealed.bytes, sealed.records), (103, 103, 3));
+        let bytes = History::encode(7, 9, &records()).unwrap();
+        assert_eq!(bytes.len(), 103);
         assert_eq!(bytes[..20], *b"TENUHIST\x01\0\0\0\x07\0\0\0\0\0\0\0");
+        assert_eq!(bytes[20..44], *b"\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0");
         assert_eq!(bytes[44..62], *b"\x0e\0\0\0order 1 filled");
     }
 
@@ -289,7 +297,7 @@ mod tests {
         let disk = FaultyDisk::new(1);
         let history = History::open(disk.mount()).unwrap();
         let sealed = history.seal(1, 0, &records()).unwrap();
-        for bit in 0..sealed.bytes * 8 {
+        for bit in 0..disk.bytes(&path(1)).unwrap().len() as u64 * 8 {
             disk.flip_bit(&path(1), bit);
             assert!(matches!(history.verify(&sealed), Err(Error::Corrupt { .. })), "bit {bit}");
             disk.flip_bit(&path(1), bit);
@@ -302,34 +310,42 @@ mod tests {
         let (disk, peer) = (FaultyDisk::new(1), FaultyDisk::new(2));
         let here = History::open(disk.mount()).unwrap();
         let there = History::open(peer.mount()).unwrap();
-        let sealed = there.seal(1, 0, &records()).unwrap();
+        let sealed = there.seal(1, 5, &records()).unwrap();
         assert_eq!(here.missing(&[sealed]).unwrap(), [sealed]);
+        assert_eq!(here.raw(1, 0, 10).unwrap(), None);
 
         let mut import = here.import(sealed).unwrap();
-        import.write(&there.raw(1, 0, 10).unwrap()).unwrap();
+        import.write(&there.raw(1, 0, 10).unwrap().unwrap()).unwrap();
         drop(import);
         disk.kill();
 
         let here = History::open(disk.mount()).unwrap();
         let mut import = here.import(sealed).unwrap();
         assert_eq!(import.offset(), 10);
-        import.write(&there.raw(1, 10, 1000).unwrap()).unwrap();
-        assert!(import.is_complete() && import.write(b"more").is_err());
-        import.finish().unwrap();
+        import.write(&there.raw(1, 10, 1000).unwrap().unwrap()).unwrap();
+        assert_eq!(there.raw(1, import.offset(), 1000).unwrap(), Some(Bytes::new()), "that was the end");
+        import.finish(|found| found == records()).unwrap();
         assert_eq!(here.read(&sealed).unwrap(), records());
         assert_eq!(here.missing(&[sealed]).unwrap(), []);
 
-        // A file that arrives damaged is thrown away whole.
-        let other = History::encode(2, 0, &records()).unwrap().1;
-        let mut import = here.import(other).unwrap();
-        import.write(&vec![1; other.bytes as usize]).unwrap();
-        assert!(import.finish().is_err());
-        assert_eq!(here.import(other).unwrap().offset(), 0);
+        // A file that arrives damaged, cut off, as that of another history, or with records that do not give its chain
+        // is thrown away whole.
+        let whole = History::encode(2, 6, &records()).unwrap();
+        let other = SealedFile { number: 2, records: 3, chain: 6 };
+        let foreign = History::encode(2, 7, &records()).unwrap();
+        let wrong = [&vec![1; whole.len()], &whole[..50].to_vec(), &foreign, &whole];
+        for (bytes, gives_chain) in wrong.into_iter().zip([true, true, true, false]) {
+            let mut import = here.import(other).unwrap();
+            assert_eq!(import.offset(), 0);
+            import.write(bytes).unwrap();
+            assert!(matches!(import.finish(|_| gives_chain), Err(Error::Corrupt { .. })));
+            assert_eq!(here.missing(&[other]).unwrap(), [other]);
+        }
     }
 
     #[test]
     fn a_crash_at_any_point_of_sealing_leaves_none_or_all() {
-        let sealed = History::encode(1, 0, &records()).unwrap().1;
+        let sealed = SealedFile { number: 1, records: 3, chain: 0 };
         for point in 0..8 {
             let disk = FaultyDisk::new(point);
             disk.lose_power_in(point);

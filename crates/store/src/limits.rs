@@ -50,8 +50,9 @@ pub const HISTORY_FILE_BYTES_MAX: usize = 128 << 20;
 /// Keys per sled transaction; a larger one made databend run out of memory.
 pub const STATE_KEYS_PER_TRANSACTION_MAX: usize = 1_000;
 
-/// One value in sled. Above a quarter of its segment (128 KiB) sled writes blob files that it never syncs.
-pub const STATE_VALUE_BYTES_MAX: usize = 64 << 10;
+/// One value in sled. Above a quarter of its segment (128 KiB) sled writes blob files that it never syncs; below that,
+/// there is room for a value of 64 KiB with its name and what goes around them.
+pub const STATE_VALUE_BYTES_MAX: usize = 68 << 10;
 
 /// One key in sled.
 pub const STATE_KEY_BYTES_MAX: usize = 4 << 10;

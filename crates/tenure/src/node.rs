@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use consensus::{Options, Replica, Start};
 use domain::NodeId;
 use futures_util::StreamExt;
-use store::{RealDisk, WalOptions};
+use store::{Materialised, RealDisk, StateStore, WalOptions};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -163,9 +163,21 @@ fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
         contact: config.contact(),
         disk,
         wal,
+        state_store: state_store(&config.node.data.join("sled")),
         options,
         environment: world::environment(raft),
     })
+}
+
+/// A node starts without it, only slower.
+fn state_store(path: &Path) -> Option<Box<dyn StateStore>> {
+    match Materialised::open(path) {
+        Ok(store) => Some(Box::new(store)),
+        Err(error) => {
+            tracing::error!(%error, path = %path.display(), "the state store cannot be opened");
+            None
+        }
+    }
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::{Bytes, BytesMut};
 use domain::once::Remembered;
 use domain::{
-    Checkpoint, Digest, Entry, Epoch, Image, Key, LogTime, Members, NodeId, Outcome, RequestId, Serial,
+    Checkpoint, Digest, Entry, Epoch, Image, Key, LogTime, Members, NodeId, Outcome, RequestId, RowCounts,
+    Serial,
 };
 use prost::Message;
 
@@ -26,7 +27,7 @@ pub const BLOCK_BYTES: usize = 256 * 1024;
 
 /// The blocks of a snapshot of `image`, made one at a time.
 pub fn encode_state(image: &Image, digest: Digest) -> impl Iterator<Item = Bytes> + Send + '_ {
-    let head = std::iter::once_with(move || Row::Head(head(image, digest)));
+    let head = std::iter::once_with(move || Row::Head(head(image, image.into(), digest)));
     let keys = image.keys.iter().map(|(key, entry)| Row::Key(key_row(key, entry)));
     let outcomes = image.outcomes.iter().map(|(id, row)| Row::Outcome(outcome_row(*id, row)));
     let tenures = image.tenures.iter().map(|tenure| Row::Tenure(tenure.into()));
@@ -52,7 +53,7 @@ fn framed(row: &log::Row) -> usize {
     length + prost::length_delimiter_len(length)
 }
 
-fn head(image: &Image, digest: Digest) -> log::Head {
+pub(crate) fn head(image: &Image, counts: RowCounts, digest: Digest) -> log::Head {
     let Members { voters, learners, known } = &image.members;
     let Checkpoint { index, reports } = &image.checkpoint;
     let ids = |nodes: &BTreeSet<NodeId>| nodes.iter().map(|node| node.0).collect();
@@ -67,21 +68,21 @@ fn head(image: &Image, digest: Digest) -> log::Head {
         checkpoint_index: *index,
         reports: reports.iter().map(|(node, digest)| report_digest(*node, *index, *digest)).collect(),
         history_chain: u128_bytes(image.chain),
-        counts: Some(counts(image)),
+        counts: Some(row_counts(counts)),
     }
 }
 
-fn counts(image: &Image) -> log::RowCounts {
+fn row_counts(RowCounts { keys, outcomes, tenures, sealed, audits }: RowCounts) -> log::RowCounts {
     log::RowCounts {
-        keys: image.keys.len() as u64,
-        outcomes: image.outcomes.len() as u64,
-        tenures: image.tenures.len() as u64,
-        sealed: image.sealed.len() as u64,
-        audits: image.tail.len() as u64,
+        keys: keys as u64,
+        outcomes: outcomes as u64,
+        tenures: tenures as u64,
+        sealed: sealed as u64,
+        audits: audits as u64,
     }
 }
 
-fn key_row(key: &Key, entry: &Entry) -> log::KeyRow {
+pub(crate) fn key_row(key: &Key, entry: &Entry) -> log::KeyRow {
     let Entry { value, token, revision, end, ttl_ms } = entry;
     log::KeyRow {
         key: Some(key.into()),
@@ -93,7 +94,7 @@ fn key_row(key: &Key, entry: &Entry) -> log::KeyRow {
     }
 }
 
-fn outcome_row(id: RequestId, row: &Remembered) -> log::OutcomeRow {
+pub(crate) fn outcome_row(id: RequestId, row: &Remembered) -> log::OutcomeRow {
     let Remembered { made, answer, until } = row;
     let outcome = Some(outcome_parts(*made, false, answer));
     log::OutcomeRow { id: Some(id.into()), outcome, until_ns: until.as_ns() }
@@ -131,7 +132,7 @@ impl StateDecoder {
     /// The image, and the digest that it must have.
     pub fn finish(self) -> Result<(Image, Digest), DecodeError> {
         let (digest, announced) = required("Head", self.head)?;
-        let found = counts(&self.image);
+        let found = row_counts((&self.image).into());
         if found != announced {
             return Err(DecodeError::new("Head.counts", format!("{announced:?} announced, {found:?} found")));
         }

@@ -5,7 +5,8 @@
 //!
 //! Read in this order: [`v1`] (what clients and operators see), [`peer`] (between nodes), [`log`] (what the log
 //! holds), then the conversions: [`command`], [`outcome`], their parts ([`key`], [`once`], [`record`]), and what
-//! is made of them: [`payload`] (an entry of the log) and [`image`] (the state in a snapshot).
+//! is made of them: [`payload`] (an entry of the log), [`image`] (the state in a snapshot) and [`rows`] (the same, a
+//! row at a time).
 
 pub mod command;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod once;
 pub mod outcome;
 pub mod payload;
 pub mod record;
+pub mod rows;
 
 pub use error::DecodeError;
 pub use generated::tenure::log::v1 as log;
@@ -23,6 +25,7 @@ pub use generated::tenure::v1;
 pub use image::{StateDecoder, encode_state};
 pub use payload::{FORMAT_VERSION, Payload, PayloadKind, decode_payload, encode_payload, payload_kind};
 pub use record::{decode_audit_record, encode_audit_record};
+pub use rows::{StoredRow, TABLES, encode_changes};
 
 /// Every message and service above as a serialised `FileDescriptorSet`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -14,6 +14,7 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, SUBMISSIONS_WAITING_MAX
 use crate::link;
 use crate::machine::decode_meta;
 use crate::reads::Reads;
+use crate::sealed::Sealed;
 use crate::sequencer::{Sequencer, Verdict, size};
 use crate::shared::Shared;
 use crate::types::{Raft, SnapshotMeta, TypeConfig, stored_id};
@@ -25,6 +26,7 @@ pub(crate) struct Peer {
     pub(crate) reads: Reads,
     pub(crate) snapshots: Arc<store::Snapshots>,
     pub(crate) admin: Admin,
+    pub(crate) sealed: Arc<Sealed>,
     pub(crate) receiving: tokio::sync::Mutex<()>,
 }
 
@@ -208,8 +210,9 @@ impl PeerService for Peer {
         &self,
         request: Request<peer::FetchHistoryRequest>,
     ) -> Result<Response<Self::FetchHistoryStream>, Status> {
-        self.shared.check(request.get_ref().route.as_ref())?;
-        Err(Status::unimplemented("history files are not written yet"))
+        let request = request.into_inner();
+        self.shared.check(request.route.as_ref())?;
+        Ok(Response::new(Box::pin(self.sealed.clone().pieces(request.number, request.offset))))
     }
 }
 

@@ -4,4 +4,5 @@
 
 mod failover;
 mod membership;
+mod storage;
 mod world;

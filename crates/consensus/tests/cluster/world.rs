@@ -12,7 +12,7 @@ use consensus::{Contact, Environment, Member, Options, Replica, Start, Timeouts}
 use domain::command::Audit;
 use domain::{Action, Answer, Key, NodeId, Outcome};
 use parking_lot::Mutex;
-use store::{FaultyDisk, WalOptions};
+use store::{Changes, FaultyDisk, MemoryState, StateStore, Stored, WalOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -131,6 +131,68 @@ impl Spawn for Tasks {
     }
 }
 
+/// A state store that outlives the node, as a directory does.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<MemoryState>>);
+
+impl Kept {
+    /// Where it stands; 0 if it holds nothing.
+    pub fn index(&self) -> u64 {
+        self.stored().map_or(0, |stored| stored.last_applied.index)
+    }
+
+    pub fn stored(&self) -> Option<Stored> {
+        self.0.lock().load().expect("memory does not fail")
+    }
+
+    /// What it holds now, as a store of its own.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().clone())))
+    }
+
+    /// The values of a tree.
+    pub fn values(&self, tree: &str) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        self.0.lock().scan(tree, &mut |_, value| values.push(value.to_vec())).expect("memory does not fail");
+        values
+    }
+
+    /// Writes behind everyone's back.
+    pub fn tamper(&self, changes: &Changes, stored: Stored) {
+        self.0.lock().write(changes, stored).expect("memory does not fail");
+    }
+}
+
+impl StateStore for Kept {
+    fn load(&mut self) -> Result<Option<Stored>, store::Error> {
+        self.0.lock().load()
+    }
+
+    fn confirm(&mut self) -> Result<(), store::Error> {
+        self.0.lock().confirm()
+    }
+
+    fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), store::Error> {
+        self.0.lock().write(changes, stored)
+    }
+
+    fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), store::Error> {
+        self.0.lock().scan(tree, each)
+    }
+
+    fn rebuild(&mut self) -> Result<(), store::Error> {
+        self.0.lock().rebuild()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, store::Error> {
+        self.0.lock().size_on_disk()
+    }
+
+    fn flush(&mut self) -> Result<(), store::Error> {
+        self.0.lock().flush()
+    }
+}
+
 pub struct Node {
     pub replica: Replica,
     tasks: Arc<Mutex<JoinSet<()>>>,
@@ -139,7 +201,8 @@ pub struct Node {
 
 pub struct World {
     wires: Arc<Wires>,
-    disks: BTreeMap<u64, FaultyDisk>,
+    pub disks: BTreeMap<u64, FaultyDisk>,
+    stores: BTreeMap<u64, Kept>,
     pub nodes: BTreeMap<u64, Node>,
     origin: Instant,
     random: Arc<Counted>,
@@ -160,19 +223,25 @@ impl World {
     /// `founders` nodes, founded, with a leader.
     pub async fn founded(founders: u64) -> Self {
         let mut world = Self::new();
+        world.found(founders).await;
+        world
+    }
+
+    /// As [`World::founded`], after its sizes were set.
+    pub async fn found(&mut self, founders: u64) {
         for id in 1..=founders {
-            world.start(id).await;
+            self.start(id).await;
         }
         let members: Vec<Member> = (1..=founders).map(member).collect();
-        world.nodes[&1].replica.init(&members).await.expect("founded");
-        world.leader().await;
-        world
+        self.nodes[&1].replica.init(&members).await.expect("founded");
+        self.leader().await;
     }
 
     pub fn new() -> Self {
         Self {
             wires: Arc::default(),
             disks: BTreeMap::new(),
+            stores: BTreeMap::new(),
             nodes: BTreeMap::new(),
             origin: Instant::now(),
             random: Arc::new(Counted(AtomicU64::new(1))),
@@ -211,7 +280,8 @@ impl World {
             pid: 0,
         };
         let contact = member(address).contact();
-        let start = Start { node: NodeId(id), contact, disk, wal, options, environment };
+        let state_store: Option<Box<dyn StateStore>> = Some(Box::new(self.store(id)));
+        let start = Start { node: NodeId(id), contact, disk, wal, state_store, options, environment };
         let replica = Replica::start(start).await.expect("started");
         let (sockets, incoming) = mpsc::channel(64);
         self.wires.listeners.lock().insert(format!("peer{address}"), (id, sockets));
@@ -237,6 +307,21 @@ impl World {
     /// Replaces the disk of a node by an empty one.
     pub fn wipe(&mut self, id: u64) {
         self.disks.insert(id, FaultyDisk::new(id));
+        self.stores.remove(&id);
+    }
+
+    /// The state store of a node, which is empty the first time.
+    pub fn store(&mut self, id: u64) -> Kept {
+        self.stores.entry(id).or_default().clone()
+    }
+
+    /// Replaces the state store of a node by an empty one.
+    pub fn forget(&mut self, id: u64) {
+        self.stores.remove(&id);
+    }
+
+    pub fn replace_store(&mut self, id: u64, store: Kept) {
+        self.stores.insert(id, store);
     }
 
     /// Cuts a node off from every other, both ways.
@@ -270,6 +355,8 @@ impl World {
                         return reading.leader.0;
                     }
                 }
+                // A group of one answers at once, and time stands still while anything can run.
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
         timeout(Duration::from_secs(30), proven).await.expect("a leader within 30 s")

@@ -129,7 +129,8 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     let wal =
         WalOptions { segment_bytes: 1024 * 1024, reserve_bytes: 8 * 1024 * 1024, ..WalOptions::default() };
     let contact = member(id).contact();
-    let start = Start { node: NodeId(id), contact, disk: disk.mount(), wal, options, environment };
+    let disk = disk.mount();
+    let start = Start { node: NodeId(id), contact, disk, wal, state_store: None, options, environment };
     let replica = Replica::start(start).await.unwrap();
 
     let (stop, stopped) = watch::channel(false);

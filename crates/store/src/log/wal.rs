@@ -151,6 +151,11 @@ impl Wal {
         }
     }
 
+    /// The last entry that is durable; what was purged, if none is there.
+    pub fn synced(&self) -> Option<LogId> {
+        self.shared.log.lock().window.synced()
+    }
+
     /// The first entry that is there.
     pub fn first(&self) -> Option<LogId> {
         self.shared.log.lock().window.first()

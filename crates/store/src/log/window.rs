@@ -93,6 +93,14 @@ impl Window {
         last.or(self.hole).or(self.purged)
     }
 
+    /// The last entry that is durable, or what was purged. The writer takes entries in order, so those that are not
+    /// durable yet are the last ones.
+    pub(crate) fn synced(&self) -> Option<LogId> {
+        let durable = self.slots.partition_point(|slot| slot.place.is_some()) as u64;
+        let last = durable.checked_sub(1).and_then(|at| self.id_at(self.first + at));
+        last.or(self.purged)
+    }
+
     /// The first live entry.
     pub(crate) fn first(&self) -> Option<LogId> {
         self.slots.front().map(|slot| LogId { term: slot.term, index: self.first })

@@ -12,7 +12,7 @@ use super::{Instrument, atomic, counter, flag, gauge, labelled, one, perhaps};
 /// answers lacks a few; one that does not lacks a tick more every second.
 const LAG_UP_MAX: u64 = 10;
 
-/// Every metric but the histogram of [`WalSyncs`]. A new door adds a table of its own, and its counters to [`Seen`].
+/// Every metric but the histogram of sync times. A new door adds a table of its own, and its counters to [`Seen`](super::Seen).
 pub(super) const CATALOGUE: &[&[Instrument]] = &[NODE, RAFT, LEASES, DISK, REDIS, HTTP, PROCESS];
 
 const NODE: &[Instrument] = &[

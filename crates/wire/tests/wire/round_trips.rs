@@ -1,11 +1,13 @@
 //! What is encoded is what is decoded.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use domain::{Command, Digest, Image, Outcome, State};
+use domain::{Changes, Command, Digest, Image, Key, Outcome, State};
 use proptest::prelude::*;
 use prost::Message;
 use wire::image::BLOCK_BYTES;
-use wire::{Payload, PayloadKind, StateDecoder, log};
+use wire::{Payload, PayloadKind, StateDecoder, StoredRow, log};
 
 use crate::any;
 
@@ -70,6 +72,39 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_kept_by_their_keys_are_a_snapshot_again(mut image in any::image()) {
+        // As in a state, where they have an order of their own.
+        image.tenures.sort_by_key(|tenure| tenure.term);
+        image.tenures.dedup_by_key(|tenure| tenure.term);
+        image.sealed.sort_by_key(|file| file.number);
+        image.sealed.dedup_by_key(|file| file.number);
+        image.tail.sort_by_key(|record| record.serial);
+        image.tail.dedup_by_key(|record| record.serial);
+        let digest = any::digest_of(&image);
+        let changes = Changes::from(image.clone());
+        let mut kept: BTreeMap<(usize, Vec<u8>), Vec<u8>> = BTreeMap::new();
+        for StoredRow { table, key, value } in wire::encode_changes(&changes, digest) {
+            let table = wire::TABLES.iter().position(|known| *known == table).unwrap();
+            prop_assert_eq!(kept.insert((table, key), value.unwrap()), None);
+        }
+        prop_assert_eq!(kept.len(), 1 + changes.rows());
+        let blocks: Vec<Bytes> = kept.into_values().map(Bytes::from).collect();
+        prop_assert_eq!(decode_state(&blocks).unwrap(), (image, digest));
+    }
+}
+
+#[test]
+fn a_row_that_is_gone_has_a_key_and_no_value() {
+    let changes = Changes { keys: vec![(Key::new(3, *b"k"), None)], ..Changes::default() };
+    let rows: Vec<StoredRow> = wire::encode_changes(&changes, Digest(0)).collect();
+    assert_eq!(rows[1], StoredRow { table: "keys", key: b"\x03k".to_vec(), value: None });
+    assert!(rows[0].value.is_some(), "the head is always there");
+}
+
 #[test]
 fn an_empty_state_is_one_block() {
     let state = State::default();
@@ -89,7 +124,7 @@ fn a_large_state_is_many_blocks_each_nearly_full() {
             end: None,
             ttl_ms: None,
         };
-        (domain::Key::new(0, number.to_be_bytes()), entry)
+        (Key::new(0, number.to_be_bytes()), entry)
     });
     let image = Image { keys: keys.collect(), ..Image::default() };
     let digest = any::digest_of(&image);

@@ -64,6 +64,25 @@ fn the_commit_hint_rides_with_the_next_sync_and_costs_none() {
 }
 
 #[test]
+fn what_is_synced_is_told_apart_from_what_is_there() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.wal.synced(), None);
+    bench.append(vec![entry(1, 1, 10), entry(1, 2, 10)]);
+    bench.queue(vec![entry(1, 3, 10)]).unwrap();
+    assert_eq!((bench.wal.synced(), bench.wal.log_state().last), (Some(id(1, 2)), Some(id(1, 3))));
+    bench.settle();
+    assert_eq!(bench.wal.synced(), Some(id(1, 3)));
+    // An entry that replaces a synced one is not synced yet.
+    bench.run(async |wal| wal.truncate_after(Some(id(1, 2))).await).unwrap();
+    bench.queue(vec![entry(2, 3, 10)]).unwrap();
+    assert_eq!(bench.wal.synced(), Some(id(1, 2)));
+    let mut bench = bench.crash();
+    assert_eq!(bench.wal.synced(), Some(id(1, 2)));
+    bench.run(async |wal| wal.purge(id(3, 9)).await).unwrap();
+    assert_eq!(bench.wal.synced(), Some(id(3, 9)));
+}
+
+#[test]
 fn truncation_is_durable_and_exclusive() {
     let mut bench = Bench::new();
     bench.append((1..=5).map(|index| entry(1, index, 10)).collect());

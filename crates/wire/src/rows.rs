@@ -1,0 +1,81 @@
+//! The rows of a snapshot one at a time, for a store that keeps each under a key of its own.
+//!
+//! Read back table by table as [`TABLES`] has them, and each in the order of its keys, the values are a snapshot
+//! again: [`StateDecoder`](crate::StateDecoder) takes them as blocks.
+
+use domain::{Changes, Digest, Key, RequestId};
+use prost::Message;
+
+use crate::image::{head, key_row, outcome_row};
+use crate::log;
+use crate::log::row::Row;
+
+const HEAD: &str = "head";
+const KEYS: &str = "keys";
+const OUTCOMES: &str = "outcomes";
+const TENURES: &str = "tenures";
+const SEALED: &str = "sealed";
+const AUDITS: &str = "audits";
+
+/// The tables, in the order of the rows of a snapshot.
+pub const TABLES: [&str; 6] = [HEAD, KEYS, OUTCOMES, TENURES, SEALED, AUDITS];
+
+/// What a store is to keep under a key of one of the [`TABLES`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    pub table: &'static str,
+    pub key: Vec<u8>,
+    /// `None`: the row is gone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The rows that changed, and the head, which always does: it holds the digest of the state that they lead to.
+pub fn encode_changes(changes: &Changes, digest: Digest) -> impl Iterator<Item = StoredRow> + '_ {
+    let head = Row::Head(head(&changes.single, changes.counts, digest));
+    let keys = changes.keys.iter().map(|(key, entry)| {
+        stored(KEYS, key_bytes(key), entry.as_ref().map(|entry| Row::Key(key_row(key, entry))))
+    });
+    let outcomes = changes.outcomes.iter().map(|(id, row)| {
+        stored(OUTCOMES, id_bytes(*id), row.as_ref().map(|row| Row::Outcome(outcome_row(*id, row))))
+    });
+    let tenures = changes.tenures.iter().map(|(term, tenure)| {
+        stored(TENURES, ordered(*term), tenure.as_ref().map(|tenure| Row::Tenure(tenure.into())))
+    });
+    let sealed = changes
+        .sealed
+        .iter()
+        .map(|file| stored(SEALED, ordered(file.number), Some(Row::Sealed(file.into()))));
+    let audits = changes.audits.iter().map(|(serial, record)| {
+        stored(AUDITS, ordered(serial.0), record.as_ref().map(|record| Row::Audit(record.into())))
+    });
+    std::iter::once(stored(HEAD, Vec::new(), Some(head)))
+        .chain(keys)
+        .chain(outcomes)
+        .chain(tenures)
+        .chain(sealed)
+        .chain(audits)
+}
+
+fn stored(table: &'static str, key: Vec<u8>, row: Option<Row>) -> StoredRow {
+    let value = row.map(|row| log::Row { row: Some(row) }.encode_length_delimited_to_vec());
+    StoredRow { table, key, value }
+}
+
+// Keys are compared as bytes, and must then have the order of what they stand for.
+
+fn key_bytes(key: &Key) -> Vec<u8> {
+    [&[key.database], &key.name[..]].concat()
+}
+
+fn id_bytes(id: RequestId) -> Vec<u8> {
+    match id {
+        RequestId::Client(id) => [&[0], &id[..]].concat(),
+        RequestId::Node { incarnation, sequence } => {
+            [&[1], &incarnation.to_be_bytes()[..], &sequence.to_be_bytes()].concat()
+        }
+    }
+}
+
+fn ordered(number: u64) -> Vec<u8> {
+    number.to_be_bytes().into()
+}
