@@ -1,1 +1,21 @@
-//! End-to-end tests of the real binary and of foreign clients.
+//! The harness of the end-to-end tests: the real binary as processes, clients of our own, faults, and figures.
+//!
+//! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes),
+//! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it
+//! was promised), [`figures`] (what a run measured).
+//!
+//! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
+
+pub mod cli;
+pub mod cluster;
+pub mod figures;
+pub mod grpc;
+pub mod http;
+pub mod ledger;
+pub mod load;
+pub mod node;
+pub mod ports;
+pub mod process;
+pub mod resp;
+pub mod suite;
+pub mod wait;

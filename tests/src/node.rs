@@ -1,0 +1,136 @@
+//! One `tenure node` started by hand from a file, for what `tenure dev` never does: a fourth node, a foreign
+//! directory, a clock of its own.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{grpc, suite, wait};
+use wire::v1::StatusRequest;
+
+/// From the start of the process to its first answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// A node that must refuse to start has this long to do so.
+const REFUSES_WITHIN: Duration = Duration::from_secs(20);
+
+/// Where a node is and what it listens on.
+#[derive(Clone, Debug)]
+pub struct NodeFile {
+    pub id: u64,
+    pub data: PathBuf,
+    /// Its API; the others follow it as in `tenure dev`.
+    pub first_port: u16,
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+pub struct Node {
+    pub file: NodeFile,
+    child: Child,
+}
+
+impl NodeFile {
+    pub fn new(id: u64, data: PathBuf, first_port: u16) -> Self {
+        Self { id, data, first_port, environment: Vec::new() }
+    }
+
+    pub fn api(&self) -> String {
+        format!("127.0.0.1:{}", self.first_port)
+    }
+
+    pub fn peer(&self) -> String {
+        format!("127.0.0.1:{}", self.first_port + 1)
+    }
+
+    pub fn redis_port(&self) -> u16 {
+        self.first_port + 78
+    }
+
+    pub fn http_port(&self) -> u16 {
+        self.first_port + 79
+    }
+
+    /// Writes the file beside the data, where the log goes too.
+    fn write(&self) -> Result<PathBuf> {
+        let Self { id, data, .. } = self;
+        let (redis, http) = (self.redis_port(), self.http_port());
+        let text = format!(
+            "[node]\nid = {id}\ndata = {data:?}\n[listen]\napi = \"{}\"\npeer = \"{}\"\nredis = \"127.0.0.1:{redis}\"\n\
+             http = \"127.0.0.1:{http}\"\n[log]\nsegment = \"16MiB\"\nreserve = \"64MiB\"\n",
+            self.api(),
+            self.peer(),
+        );
+        let path = data.with_extension("toml");
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
+        let mut command = Command::new(suite::binary());
+        command.arg("node").arg("--config").arg(self.write()?).stdin(Stdio::null()).stdout(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stderr(log).kill_on_drop(true).spawn().context("the node cannot be started")
+    }
+
+    /// Starts the node and waits until it answers.
+    pub async fn start(self) -> Result<Node> {
+        let mut node = Node { child: self.spawn()?, file: self };
+        let client = grpc::cluster(node.file.first_port)?;
+        wait::until(ANSWERS_WITHIN, "the node's first answer", || {
+            let mut client = client.clone();
+            let ended = node.child.try_wait();
+            let log = node.file.log();
+            async move {
+                ensure!(ended?.is_none(), "the node ended: {}", tail(&log));
+                Ok(Some(client.status(StatusRequest { quorum_wait_ms: 0 }).await?))
+            }
+        })
+        .await?;
+        Ok(node)
+    }
+
+    /// Starts a node that must refuse to run, and gives what it says.
+    pub async fn refused(self) -> Result<String> {
+        let before = std::fs::metadata(self.log()).map(|log| log.len()).unwrap_or(0);
+        let mut child = self.spawn()?;
+        let ended = timeout(REFUSES_WITHIN, child.wait()).await;
+        let said = std::fs::read_to_string(self.log())?;
+        let said = said.get(usize::try_from(before)?..).unwrap_or_default().to_owned();
+        let status = ended.with_context(|| format!("it runs although it must not: {said}"))??;
+        ensure!(!status.success(), "it ended without an error: {said}");
+        Ok(said)
+    }
+}
+
+impl Node {
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().context("the node has ended")
+    }
+
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Ends the node at once.
+    pub async fn kill(mut self) -> Result<NodeFile> {
+        self.child.kill().await?;
+        Ok(self.file)
+    }
+}
+
+/// The end of a log.
+pub fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,32 @@
+//! Signals to processes that a test started, and to their children, and to nothing else.
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Sends a signal to `pid`, which must be this process's child or its child's.
+pub fn signal(pid: u32, signal: Signal) -> Result<()> {
+    let parent = parent(pid)?;
+    let me = std::process::id();
+    ensure!(parent == me || self::parent(parent)? == me, "process {pid} was not started by this test");
+    let pid = Pid::from_raw(i32::try_from(pid)?).context("no process has the id 0")?;
+    Ok(kill_process(pid, signal)?)
+}
+
+/// Whether the process has anything left: files, locks and sockets go with its last thread, after its first one.
+pub fn is_alive(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    state_and_parent(pid).is_ok_and(|(state, _)| threads > 1 || !matches!(state, 'Z' | 'X'))
+}
+
+fn parent(pid: u32) -> Result<u32> {
+    Ok(state_and_parent(pid)?.1)
+}
+
+fn state_and_parent(pid: u32) -> Result<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name may hold anything, also a bracket.
+    let (_, rest) = stat.rsplit_once(')').context("no name in the process's state")?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next().and_then(|field| field.chars().next()).context("no state")?;
+    Ok((state, fields.next().context("no parent")?.parse()?))
+}

@@ -1,0 +1,110 @@
+//! When a test runs: whether it can, alone or beside others, and in full or shortened.
+//!
+//! `cargo xtask test` builds the binary, installs the foreign clients and says where they are in the environment.
+//! Without that a test says loudly that it is skipped: `cargo test` alone needs nothing installed.
+
+use std::cell::RefCell;
+use std::env;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+/// The release binary.
+pub const BINARY: &str = "TENURE_BIN";
+
+/// A test that measures time holds this alone: another's load would be in its figures.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Runs a test beside others.
+pub fn beside<F: Future<Output = Result<()>>>(name: &str, test: F) {
+    if can_run(name) {
+        let _machine = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        run(name, test);
+    }
+}
+
+/// Runs a test alone.
+pub fn alone<F: Future<Output = Result<()>>>(name: &str, test: F) {
+    if can_run(name) {
+        let _machine = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        run(name, test);
+    }
+}
+
+fn run<F: Future<Output = Result<()>>>(name: &str, test: F) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime can be built");
+    let _directories = Directories;
+    if let Err(error) = runtime.block_on(test) {
+        panic!("{name}: {error:#}");
+    }
+}
+
+thread_local! {
+    static USED: RefCell<Vec<TempDir>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Hands over a directory that is no longer used: it goes with a good end of the test, and stays after a failure,
+/// whose cause is found in it.
+pub fn used(directory: TempDir) {
+    USED.with_borrow_mut(|used| used.push(directory));
+}
+
+/// What the present test's clusters leave behind.
+struct Directories;
+
+impl Drop for Directories {
+    fn drop(&mut self) {
+        for directory in USED.take() {
+            if std::thread::panicking() {
+                eprintln!("data and logs kept in {}", directory.keep().display());
+            }
+        }
+    }
+}
+
+fn can_run(name: &str) -> bool {
+    let can = env::var_os(BINARY).is_some();
+    if !can {
+        skipped(name, "the binary is not built; run it by `cargo xtask test`");
+    }
+    can
+}
+
+/// The release binary under test.
+pub fn binary() -> PathBuf {
+    env::var_os(BINARY).map(PathBuf::from).expect("a test that was let run has the binary")
+}
+
+/// A tool that `cargo xtask test` installs, by the variable that says where it is. `None`: the test is skipped,
+/// which in CI is a failure.
+pub fn tool(name: &str, variable: &str) -> Option<OsString> {
+    let tool = env::var_os(variable);
+    if tool.is_none() {
+        assert!(
+            env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "{name} cannot run in CI: {variable} is not set"
+        );
+        skipped(name, &format!("{variable} is not set; `cargo xtask test` installs what it needs"));
+    }
+    tool
+}
+
+/// Past the capture of test output: a skipped test must be seen.
+fn skipped(name: &str, why: &str) {
+    // Nobody may be listening; then nobody is told.
+    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}");
+}
+
+/// How often something is repeated: as often as asked, or a tenth of it in a quick run.
+pub fn times(full: usize) -> usize {
+    if is_quick() { full.div_ceil(10) } else { full }
+}
+
+pub fn is_quick() -> bool {
+    env::var_os("TENURE_QUICK").is_some()
+}

@@ -1,0 +1,100 @@
+//! SIGTERM of the leader under load: nobody at another node notices, and nobody at its own is left without an answer.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use tests::cluster::Cluster;
+use tests::ledger;
+use tests::load::{Account, Load, Options, longest_gap};
+use tests::resp::Connection;
+use tests::{figures, suite, wait};
+use tokio::time::sleep;
+
+/// How much longer than without a stop a client may wait.
+const GAP_MORE_MAX: Duration = Duration::from_millis(250);
+
+/// The same load without a stop, to compare with.
+const UNDISTURBED: Duration = Duration::from_secs(10);
+
+#[test]
+fn the_leader_is_stopped_twenty_times() {
+    suite::alone("leader_stopped", async {
+        let mut cluster = Cluster::start().await?;
+        let undisturbed = undisturbed(&cluster).await?;
+        let mut gaps = Vec::new();
+        let (mut answered, mut unread) = (0, 0);
+        for round in 0..suite::times(20) {
+            let (gap, here) =
+                stop_the_leader(&mut cluster, round).await.with_context(|| format!("round {round}"))?;
+            gaps.push(gap);
+            answered += here.iter().map(|account| account.ledger.acknowledged).sum::<u64>();
+            unread += here.iter().map(|account| account.unanswered.len()).sum::<usize>();
+        }
+        let (median, worst) = figures::median_and_worst(&gaps);
+        let figure = serde_json::json!({
+            "stops": gaps.len(), "undisturbed_gap_ms": figures::millis(undisturbed),
+            "median_gap_ms": figures::millis(median), "worst_gap_ms": figures::millis(worst),
+            "answered_by_the_stopping": answered, "unread_by_the_stopping": unread,
+            "all_ms": gaps.iter().map(|d| figures::millis(*d)).collect::<Vec<_>>(),
+        });
+        figures::record("leader_stopped", &figure)?;
+        let limit = GAP_MORE_MAX + undisturbed;
+        ensure!(worst <= limit, "a gap of {worst:?}, more than {limit:?}");
+        Ok(())
+    });
+}
+
+fn load(cluster: &Cluster, name: String) -> Load {
+    Load::start(&Options { name, clients: 32, window: 48, goes_on: false, ports: cluster.redis_ports() })
+}
+
+async fn undisturbed(cluster: &Cluster) -> Result<Duration> {
+    cluster.wait_ready().await?;
+    let mut load = load(cluster, "undisturbed".into());
+    load.run_until(5000, 0).await?;
+    let from = Instant::now();
+    sleep(UNDISTURBED).await;
+    let to = Instant::now();
+    let accounts = load.finish().await?;
+    accounts.iter().map(|account| longest_gap(account, from, to)).max().context("there were clients")
+}
+
+/// The longest gap at the other nodes, and the accounts of the clients of the one that stopped.
+async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<(Duration, Vec<Account>)> {
+    let leader = cluster.wait_ready().await?.leader.context("a ready cluster has a leader")?;
+    let pid = cluster.pid(leader).await?;
+    let mut load = load(cluster, format!("stop{round}"));
+    load.run_until(5000, 1000).await?;
+    let from = Instant::now();
+    cluster.signal_pid(leader, pid, Signal::TERM)?;
+    wait::until(Duration::from_secs(20), "the end of the stopping node", || async {
+        Ok((!tests::process::is_alive(pid)).then_some(()))
+    })
+    .await?;
+    load.run_on(5000).await?;
+    let to = Instant::now();
+    let accounts = load.finish().await?;
+    cluster.wait_ready().await?;
+    let (here, there): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| account.home == leader);
+
+    for account in &there {
+        ensure!(account.closed.is_none(), "a connection to node {} was closed", account.home);
+    }
+    let mut connection = Connection::open(cluster.redis(leader)).await?;
+    for account in here.iter().chain(&there) {
+        let ledger = &account.ledger;
+        ensure!(ledger.refused == 0 && ledger.unknown == 0, "errors at node {}: {ledger:?}", account.home);
+        // The account books no unknown: whatever ran and was not answered makes a difference here.
+        ledger.verify(&mut connection).await.with_context(|| format!("a client of node {}", account.home))?;
+    }
+    for account in &here {
+        ensure!(account.closed.is_some(), "a client of the stopping node still waits");
+    }
+    let gap =
+        there.iter().map(|account| longest_gap(account, from, to)).max().context("there were others")?;
+    let all = || here.iter().chain(&there).map(|account| &account.ledger);
+    ledger::verify_together(all(), &mut connection).await?;
+    ledger::verify_tokens(all())?;
+    Ok((gap, here))
+}

@@ -1,0 +1,15 @@
+//! Tests whose result does not depend on what else the machine does.
+
+mod bad_input;
+mod checks;
+mod clients;
+mod clocks;
+mod config;
+mod election;
+mod health;
+mod identity;
+mod leadership;
+mod leases;
+mod members;
+mod snapshot;
+mod status;
