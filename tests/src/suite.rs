@@ -100,9 +100,9 @@ fn skipped(name: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}");
 }
 
-/// How often something is repeated: as often as asked, or a tenth of it in a quick run.
+/// How often something is repeated: as often as asked, or a twentieth of it in a quick run.
 pub fn times(full: usize) -> usize {
-    if is_quick() { full.div_ceil(10) } else { full }
+    if is_quick() { full.div_ceil(20) } else { full }
 }
 
 pub fn is_quick() -> bool {

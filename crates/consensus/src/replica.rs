@@ -20,7 +20,7 @@ use crate::housekeeping::keep_house;
 use crate::incoming::Incoming;
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, OUTCOME_WAIT,
-    PEER_MESSAGE_BYTES_MAX,
+    PEER_MESSAGE_BYTES_MAX, RESET_STREAMS_MAX,
 };
 use crate::log_store::LogStore;
 use crate::machine::Machine;
@@ -177,6 +177,8 @@ impl Replica {
         tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            // Heartbeats that a busy node answers too late are reset by their sender; that is no attack.
+            .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
             .initial_stream_window_size(1024 * 1024)
             .initial_connection_window_size(4 * 1024 * 1024)
             .add_service(service)

@@ -23,7 +23,10 @@ use crate::args::{Args, Command};
 use crate::failure::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
     log_to_stderr();
     let json = args.output.is_json();
     let result = match &args.command {
@@ -38,6 +41,25 @@ fn main() -> ExitCode {
     });
     failure.print(json);
     ExitCode::from(failure.exit as u8)
+}
+
+/// Help and version go to standard output; what is wrong with a command goes to standard error, as JSON if the command
+/// asked for that before it went wrong.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = std::env::args().collect::<Vec<_>>().windows(2).any(|pair| {
+        let flag = matches!(pair[0].as_str(), "-o" | "--output");
+        flag && matches!(pair[1].as_str(), "json" | "jsonl")
+    });
+    let environment = std::env::var("TENURE_OUTPUT").is_ok_and(|format| format.starts_with("json"));
+    if error.use_stderr() && (asked || environment) {
+        let text = error.to_string();
+        let failure = Failure::usage(text.trim_start_matches("error: ").trim_end().to_owned());
+        failure.print(true);
+    } else {
+        // Nobody may be reading.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 })
 }
 
 /// JSON for machines, lines for people; `TENURE_LOG` chooses what, as `info` or `consensus=debug`.

@@ -11,7 +11,7 @@ use crate::tools;
 /// What the end-to-end tests of one kind are named by, and how many of them may run at a time.
 const SUITES: [(&str, &str); 2] = [("beside::", "3"), ("alone::", "1")];
 
-const END_TO_END: [&str; 7] = ["test", "--quiet", "--package", "tests", "--test", "e2e", "--"];
+const END_TO_END: [&str; 6] = ["test", "--package", "tests", "--test", "e2e", "--"];
 
 #[derive(Default)]
 struct Totals {

@@ -95,18 +95,46 @@ pub async fn look(client: &Client) -> Result<Cluster> {
         )
         .into());
     }
-    let asked: Vec<u64> =
-        answers.iter().filter_map(|answer| Some(answer.node.as_ref()?.member.as_ref()?.id)).collect();
+    // One that was silent is not asked again under its own name: that would take as long once more.
+    let asked: Vec<&String> = client.channels().map(|(address, _)| address).collect();
     let others: Vec<String> = members(&answers)
         .into_values()
-        .filter(|member| !asked.contains(&member.id))
+        .filter(|member| {
+            !asked.contains(&&member.api) && answers.iter().all(|answer| id_of(answer) != member.id)
+        })
         .map(|member| member.api)
         .collect();
     if !others.is_empty() {
         let others = Client::new(others)?.statuses(Duration::from_millis(200)).await;
         answers.extend(others.into_iter().filter_map(|(_, status)| status.ok()));
     }
-    Ok(Cluster::new(&answers))
+    let ours = cluster_of(&answers);
+    let (answers, strangers): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| cluster_id(answer) == ours);
+    Ok(Cluster::new(&answers, &strangers))
+}
+
+fn id_of(answer: &v1::StatusResponse) -> u64 {
+    answer.node.as_ref().and_then(|node| node.member.as_ref()).map_or(0, |member| member.id)
+}
+
+/// Empty for a node that belongs to no cluster.
+fn cluster_id(answer: &v1::StatusResponse) -> String {
+    answer.header.as_ref().map(|header| header.cluster_id.clone()).unwrap_or_default()
+}
+
+/// The cluster that is asked about: the one that proved a leader, else the one that most nodes belong to.
+fn cluster_of(answers: &[v1::StatusResponse]) -> String {
+    let mut votes: BTreeMap<String, (bool, usize)> = BTreeMap::new();
+    for answer in answers {
+        let id = cluster_id(answer);
+        let founded = !id.is_empty();
+        let vote = votes.entry(id).or_default();
+        vote.0 |= answer.proven_term.is_some();
+        vote.1 += usize::from(founded);
+    }
+    let most = votes.into_iter().max_by_key(|(_, vote)| *vote);
+    most.map(|(id, _)| id).unwrap_or_default()
 }
 
 /// Every member that any answer knows, by the answer that has applied most.
@@ -118,7 +146,8 @@ fn members(answers: &[v1::StatusResponse]) -> BTreeMap<u64, v1::Member> {
 }
 
 impl Cluster {
-    fn new(answers: &[v1::StatusResponse]) -> Self {
+    /// `strangers` answer at addresses of this cluster and do not belong to it.
+    fn new(answers: &[v1::StatusResponse], strangers: &[v1::StatusResponse]) -> Self {
         let proven =
             answers.iter().filter(|answer| answer.proven_term.is_some()).max_by_key(|a| a.proven_term);
         let statuses: BTreeMap<u64, &v1::NodeStatus> = answers
@@ -151,6 +180,7 @@ impl Cluster {
             nodes,
         };
         cluster.problems = cluster.find_problems();
+        cluster.problems.extend(strangers.iter().map(Problem::of_stranger));
         cluster
     }
 
@@ -216,6 +246,22 @@ impl Cluster {
             say("info", format!("the nodes run different versions: {versions}"), "finish the upgrade");
         }
         problems
+    }
+}
+
+impl Problem {
+    fn of_stranger(answer: &v1::StatusResponse) -> Self {
+        let member = answer.node.as_ref().and_then(|node| node.member.clone()).unwrap_or_default();
+        let v1::Member { id, name, api, .. } = member;
+        let (what, next) = if cluster_id(answer).is_empty() {
+            let what =
+                format!("{name} at {api} has an empty data directory; a member that lost its own is spent");
+            (what, format!("tenure member remove {id} --yes, then add it under a new id: tenure member add"))
+        } else {
+            let what = format!("{name} at {api} belongs to another cluster");
+            (what, "start the right node there, or correct the addresses".to_owned())
+        };
+        Self { severity: "critical", what, since: None, next }
     }
 }
 

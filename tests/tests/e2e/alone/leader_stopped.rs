@@ -54,7 +54,7 @@ async fn undisturbed(cluster: &Cluster) -> Result<Duration> {
     let mut load = load(cluster, "undisturbed".into());
     load.run_until(5000, 0).await?;
     let from = Instant::now();
-    sleep(UNDISTURBED).await;
+    sleep(if suite::is_quick() { UNDISTURBED / 4 } else { UNDISTURBED }).await;
     let to = Instant::now();
     let accounts = load.finish().await?;
     accounts.iter().map(|account| longest_gap(account, from, to)).max().context("there were clients")
