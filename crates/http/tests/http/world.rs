@@ -126,8 +126,11 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
         version: "0.0.0-test".into(),
         pid: 4711,
     };
-    let wal =
-        WalOptions { segment_bytes: 4 * 1024 * 1024, reserve_bytes: 8 * 1024 * 1024, ..WalOptions::default() };
+    let wal = WalOptions {
+        segment_bytes: 4 * 1024 * 1024,
+        reserve_bytes: 8 * 1024 * 1024,
+        ..WalOptions::default()
+    };
     let contact = member(id).contact();
     let disk = disk.mount();
     let start = Start { node: NodeId(id), contact, disk, wal, state_store: None, options, environment };
