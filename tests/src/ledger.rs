@@ -187,9 +187,11 @@ impl Ledger {
             Operation::Take { holder } => {
                 let grant = reply.array()?;
                 if grant[0].integer()? == 0 {
-                    // Sent again to a new leader after the whole window had run: answered with the present holder,
-                    // which is this client itself, further on.
-                    let by_itself = grant[3].integer().is_ok_and(|later| later.unsigned_abs() > holder);
+                    // Sent again to a new leader after the whole window had run: answered with how things stand,
+                    // which is this client itself, further on, or nobody because it has dropped the lease since.
+                    let free = matches!(grant[1], Value::Null);
+                    let by_itself =
+                        free || grant[3].integer().is_ok_and(|later| later.unsigned_abs() > holder);
                     self.overtaken += u64::from(by_itself);
                     ensure!(by_itself || self.may_be_held, "a lease that was just dropped is held");
                     return Ok(());
