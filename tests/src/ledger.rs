@@ -189,7 +189,8 @@ impl Ledger {
                 if grant[0].integer()? == 0 {
                     // Sent again to a new leader after the whole window had run: answered with how things stand,
                     // which is this client itself, further on, or nobody because it has dropped the lease since.
-                    let free = matches!(grant[1], Value::Null);
+                    // The drop behind a taking stands nine requests later, and must have been sent.
+                    let free = matches!(grant[1], Value::Null) && self.sequence >= holder + 9;
                     let by_itself =
                         free || grant[3].integer().is_ok_and(|later| later.unsigned_abs() > holder);
                     self.overtaken += u64::from(by_itself);
