@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::{Action, Answer, NodeId};
-use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{ChangeMembers, Instant};
 use store::{Disk, Identity};
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
@@ -293,7 +293,7 @@ impl Admin {
         Ok(self.shared.node)
     }
 
-    /// Hands leadership to `to`, or to each follower in the order of how much of the log it has.
+    /// Hands leadership to `to`, or to the first that takes it of the followers, the likeliest first.
     pub(crate) async fn hand_over(&self, to: Option<NodeId>) -> Result<NodeId, AdminError> {
         let me = self.shared.node;
         let voters: BTreeSet<NodeId> =
@@ -304,25 +304,36 @@ impl Admin {
             Some(to) => vec![to],
             None => {
                 let mut others: Vec<NodeId> = voters.into_iter().filter(|voter| *voter != me).collect();
-                others.sort_by_key(|voter| self.lag(*voter).unwrap_or(u64::MAX));
+                others.sort_by_key(|voter| (self.is_silent(*voter), self.lag(*voter).unwrap_or(u64::MAX)));
                 others
             }
         };
-        let mut leadership = self.shared.leadership.subscribe();
         for target in targets {
-            if self.raft.trigger().transfer_leader(target.0).await.is_err() {
-                break;
-            }
-            let new = leadership.wait_for(|seen| seen.leader.is_some_and(|leader| leader != me));
-            if let Ok(Ok(seen)) = timeout(TRANSFER_TIMEOUT, new).await {
-                let leader = seen.leader.unwrap_or(target);
-                if to.is_none_or(|to| to == leader) {
-                    return Ok(leader);
+            match self.hand_over_to(target).await {
+                Some(leader) if to.is_none_or(|to| to == leader) => return Ok(leader),
+                Some(leader) => {
+                    let why = format!("node {leader} took over instead of node {target}");
+                    return Err(AdminError::Refused(why));
                 }
-                return Err(AdminError::Refused(format!("node {leader} took over instead of node {target}")));
+                None => {}
             }
         }
         Err(AdminError::Refused("no follower took over in time; is a majority of the others up?".into()))
+    }
+
+    /// Who took over from this node; `None`: nobody, because `target` refused or gave no answer in time.
+    async fn hand_over_to(&self, target: NodeId) -> Option<NodeId> {
+        let me = self.shared.node;
+        let mut leadership = self.shared.leadership.subscribe();
+        self.shared.transfer_refused.send_replace(None);
+        let mut refused = self.shared.transfer_refused.subscribe();
+        self.raft.trigger().transfer_leader(target.0).await.ok()?;
+        let new = leadership.wait_for(|seen| seen.leader.is_some_and(|leader| leader != me));
+        tokio::select! {
+            biased;
+            seen = timeout(TRANSFER_TIMEOUT, new) => seen.ok()?.ok()?.leader,
+            _ = refused.wait_for(|refused| *refused == Some(target)) => None,
+        }
     }
 
     fn leads(&self) -> bool {
@@ -335,6 +346,14 @@ impl Admin {
         let seen = metrics.borrow_watched();
         let matching = seen.replication.as_ref()?.get(&node.0)?.as_ref()?.index;
         Some(seen.last_log_index.unwrap_or(0).saturating_sub(matching))
+    }
+
+    /// Whether a follower has acknowledged nothing for longer than an election takes.
+    fn is_silent(&self, node: NodeId) -> bool {
+        let metrics = self.raft.metrics();
+        let seen = metrics.borrow_watched();
+        let heard = seen.heartbeat.as_ref().and_then(|heard| heard.get(&node.0).copied().flatten());
+        heard.is_none_or(|heard| heard.elapsed() > self.shared.options.timeouts.election_max)
     }
 
     pub(crate) fn members(&self) -> Vec<Member> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
-use store::Wal;
+use store::{Snapshots, Wal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::admin::Admin;
@@ -23,6 +23,7 @@ pub(crate) async fn keep_house(
     shared: Arc<Shared>,
     raft: Raft,
     wal: Wal,
+    snapshots: Arc<Snapshots>,
     admin: Admin,
     disk_low: Arc<AtomicBool>,
 ) {
@@ -34,6 +35,7 @@ pub(crate) async fn keep_house(
         let out_of_service = shared.out_of_service();
         raft.runtime_config().elect(!out_of_service && !shared.is_draining());
         if tick.is_multiple_of(SLOW_TICKS) {
+            take_snapshot(&shared, &raft, &wal, &snapshots).await;
             purge(&raft, &wal).await;
             watch_disk(&wal, &disk_low);
             if out_of_service && shared.leadership.borrow().leader == Some(shared.node) {
@@ -42,6 +44,22 @@ pub(crate) async fn keep_house(
                 let _ = admin.hand_over(None).await;
             }
         }
+    }
+}
+
+/// A start reads the last snapshot and the log after it. The log may grow to the set limit and to the size of the
+/// snapshot: so neither reading nor writing costs more than twice what one of them does.
+async fn take_snapshot(shared: &Shared, raft: &Raft, wal: &Wal, snapshots: &Snapshots) {
+    let snapshot = raft.metrics().borrow_watched().snapshot.map_or(0, |id| id.index);
+    let behind = wal.bytes_after(snapshot);
+    if behind <= shared.options.snapshot_bytes {
+        return;
+    }
+    match snapshots.latest() {
+        Ok(latest) if latest.as_ref().is_some_and(|latest| latest.raw_bytes() >= behind) => {}
+        // Ignored while one is being taken. An error means that the core has stopped, which others notice.
+        Ok(_) => drop(raft.trigger().snapshot().await),
+        Err(error) => tracing::error!(%error, "the last snapshot cannot be read"),
     }
 }
 

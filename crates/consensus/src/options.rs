@@ -13,6 +13,8 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// A snapshot is taken after this many entries.
     pub snapshot_entries: u64,
+    /// A snapshot is taken after this many bytes of log, or as many as the last snapshot has if that is more.
+    pub snapshot_bytes: u64,
     /// Version of the program, shown in the status.
     pub version: String,
     /// Process id, shown in the status.

@@ -131,7 +131,14 @@ impl Replica {
         task("digest reports", Box::pin(ticks::report_digest(shared.clone(), router.clone())));
         task(
             "housekeeping",
-            Box::pin(keep_house(shared.clone(), raft.clone(), wal.clone(), admin.clone(), disk_low.clone())),
+            Box::pin(keep_house(
+                shared.clone(),
+                raft.clone(),
+                wal.clone(),
+                snapshots.clone(),
+                admin.clone(),
+                disk_low.clone(),
+            )),
         );
         task("adoption", Box::pin(admin.clone().adopt_learners()));
         task("history", Box::pin(sealed.clone().keep_complete()));
@@ -154,7 +161,7 @@ impl Replica {
         })
     }
 
-    /// Answers peers until `stop` is done. To be called on the runtime that Raft runs on.
+    /// Answers peers until `stop` is done, then ends their streams after what they have begun. To be called on the runtime that Raft runs on.
     pub async fn serve_peers(
         &self,
         incoming: impl Stream<Item = std::io::Result<Box<dyn Socket>>> + Send + Unpin,
@@ -174,6 +181,10 @@ impl Replica {
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
         let incoming = incoming.map(|socket| socket.map(Incoming));
+        let stop = async {
+            stop.await;
+            self.shared.stopping.send_replace(true);
+        };
         tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -52,6 +52,10 @@ pub(crate) struct Shared {
     pub(crate) clock: LogClock,
     pub(crate) channels: Channels,
     pub(crate) signs: Signs,
+    /// Who last refused to take over from this node, or gave no answer.
+    pub(crate) transfer_refused: watch::Sender<Option<NodeId>>,
+    /// This node serves its peers no longer: their streams end after what they have begun.
+    pub(crate) stopping: watch::Sender<bool>,
     pub(crate) metrics: Arc<Metrics>,
     draining: AtomicBool,
     condemned: AtomicBool,
@@ -83,6 +87,8 @@ impl Shared {
             clock: LogClock::new(environment.clock.clone()),
             channels: Channels::new(environment.connect.clone()),
             signs: Signs::default(),
+            transfer_refused: watch::Sender::default(),
+            stopping: watch::Sender::default(),
             metrics: Arc::default(),
             draining: AtomicBool::new(false),
             condemned: AtomicBool::new(false),
@@ -123,6 +129,13 @@ impl Shared {
             tracing::error!(node = %self.node, "this node's state differs from the majority's: it is out of service");
         }
         self.condemned.load(Ordering::Acquire)
+    }
+
+    /// Waits until this node serves its peers no longer.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.subscribe();
+        // A dropped sender means that the node is gone.
+        async move { drop(stopping.wait_for(|stopping| *stopping).await) }
     }
 
     /// Waits until the state holds everything up to `index`.

@@ -76,6 +76,7 @@ impl StoreBuilder<TypeConfig, LogStore, Machine> for Builder {
         let options = Options {
             timeouts: Timeouts::from_ms(50, 200, 400),
             snapshot_entries: 1000,
+            snapshot_bytes: 64 * 1024 * 1024,
             version: String::new(),
             pid: 0,
         };

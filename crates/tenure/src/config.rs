@@ -68,11 +68,18 @@ pub struct Raft {
     pub round_trip: Span,
     /// A snapshot is taken after so many entries.
     pub snapshot_entries: u64,
+    /// Or after so much log, or as much as the last snapshot has if that is more.
+    pub snapshot_bytes: Size,
 }
 
 impl Default for Raft {
     fn default() -> Self {
-        Self { profile: Profile::Lan, round_trip: Span(Duration::ZERO), snapshot_entries: 50_000 }
+        Self {
+            profile: Profile::Lan,
+            round_trip: Span(Duration::ZERO),
+            snapshot_entries: 50_000,
+            snapshot_bytes: Size(64 << 20),
+        }
     }
 }
 
@@ -151,6 +158,9 @@ impl<'de> Deserialize<'de> for Size {
 
 /// Half a segment holds the largest entry.
 const SEGMENT_MIN: Size = Size(4 << 20);
+
+/// Least log between two snapshots.
+const SNAPSHOT_MIN: Size = Size(1 << 20);
 
 /// What is wrong with a file, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +242,12 @@ impl Config {
         }
         if self.raft.snapshot_entries == 0 {
             return Err("raft.snapshot_entries is 0; 50000 is the default".into());
+        }
+        if self.raft.snapshot_bytes.0 < SNAPSHOT_MIN.0 {
+            return Err(format!(
+                "raft.snapshot_bytes is {}; at least {SNAPSHOT_MIN}, or a busy node does little else",
+                self.raft.snapshot_bytes
+            ));
         }
         if self.log.segment.0 < SEGMENT_MIN.0 {
             return Err(format!(

@@ -1,5 +1,6 @@
 //! One node in the foreground: open, serve, drain, stop.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,7 +142,11 @@ fn bind(config: &Config, door: Door) -> Result<std::net::TcpListener> {
 }
 
 fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
-    std::fs::create_dir_all(&config.node.data)
+    // Whoever can read the log can read every lease and its token.
+    let mut directory = std::fs::DirBuilder::new();
+    directory.recursive(true).mode(0o700);
+    directory
+        .create(&config.node.data)
         .with_context(|| format!("node.data = {:?} cannot be made", config.node.data))?;
     let disk = Arc::new(RealDisk::open(&config.node.data)?);
     let origin = std::time::Instant::now();
@@ -155,6 +160,7 @@ fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
     let options = Options {
         timeouts: config.timeouts(),
         snapshot_entries: config.raft.snapshot_entries,
+        snapshot_bytes: config.raft.snapshot_bytes.0,
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
     };

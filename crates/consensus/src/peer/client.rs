@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyerror::AnyError;
+use domain::NodeId;
 use futures_util::{Stream, StreamExt, stream};
 use openraft::OptionalSend;
 use openraft::alias::SnapshotOf;
@@ -174,12 +175,26 @@ impl NetTransferLeader<TypeConfig> for Connection {
         request: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let told = self.tell_transfer(&request, option).await;
+        if told.is_err() && *request.to_node_id() == self.target {
+            self.shared.transfer_refused.send_replace(Some(NodeId(self.target)));
+        }
+        told.map(Ok)
+    }
+}
+
+impl Connection {
+    async fn tell_transfer(
+        &self,
+        request: &TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<(), RPCError<TypeConfig>> {
         let mut client = self.client(Lane::Votes)?;
-        let wire = convert::transfer_to_wire(self.route(), &request);
+        let wire = convert::transfer_to_wire(self.route(), request);
         let response = timeout(option.hard_ttl(), client.transfer_leader(wire)).await;
         let response = response.map_err(|_| unanswered("transfer"))?.map_err(rpc_error)?.into_inner();
         if response.refused.is_empty() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         Err(NetworkError::new(&AnyError::error(response.refused)).into())
     }

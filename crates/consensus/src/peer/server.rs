@@ -69,6 +69,7 @@ impl PeerService for Peer {
         request: Request<Streaming<peer::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
         let requests = appends(self.shared.clone(), request.into_inner());
+        let requests = Box::pin(requests.take_until(self.shared.stopped()));
         let responses = self.raft.stream_append(requests);
         Ok(Response::new(Box::pin(responses.map(|result| match result {
             Ok(appended) => Ok(convert::appended_to_wire(appended)),
@@ -167,9 +168,8 @@ impl PeerService for Peer {
                 Ok(link::encode(batch, verdict.await.unwrap_or(Verdict::Unknown)))
             }
         };
-        Ok(Response::new(Box::pin(
-            request.into_inner().map(submit).buffer_unordered(SUBMISSIONS_WAITING_MAX),
-        )))
+        let requests = request.into_inner().take_until(self.shared.stopped());
+        Ok(Response::new(Box::pin(requests.map(submit).buffer_unordered(SUBMISSIONS_WAITING_MAX))))
     }
 
     async fn read_index(

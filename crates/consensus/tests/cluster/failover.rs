@@ -176,11 +176,42 @@ async fn a_planned_stop_hands_over_and_answers_everything() {
     assert_ne!(successor, leader);
     // It goes on answering until it stops.
     assert_eq!(world.increment(leader, "n").await, 201);
-    replica.shutdown().await;
-    world.kill(leader).await;
+    let stopping = Instant::now();
+    world.stop(leader).await;
+    assert!(stopping.elapsed() < Duration::from_millis(100), "took {:?}", stopping.elapsed());
     assert_eq!(world.increment(successor, "n").await, 202);
     let last = world.replica(successor).tenures().pop().expect("recorded");
     assert_eq!((last.cause, last.node, last.from), (Cause::Drain, NodeId(successor), Some(NodeId(leader))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_followers_all_stop_does_not_wait_for_them() {
+    let world = World::founded(3).await;
+    let leader = world.leader().await;
+    for follower in (1..=3).filter(|id| *id != leader) {
+        world.replica(follower).drain().await;
+    }
+    let stopping = Instant::now();
+    world.replica(leader).drain().await;
+    assert!(stopping.elapsed() < Duration::from_millis(100), "took {:?}", stopping.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadership_is_offered_to_a_follower_that_is_there() {
+    let world = World::founded(3).await;
+    let leader = world.leader().await;
+    let (gone, there) = (1 + leader % 3, 1 + (leader + 1) % 3);
+    for (gone, there) in [(gone, there), (there, gone)] {
+        world.leader().await;
+        world.replica(1).change(Change::Transfer(Some(NodeId(leader))), audit()).await.expect("transferred");
+        world.isolate(gone);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let handing = Instant::now();
+        let moved = world.replica(leader).change(Change::Transfer(None), audit()).await;
+        assert_eq!(moved, Ok(NodeId(there)));
+        assert!(handing.elapsed() < Duration::from_millis(100), "took {:?}", handing.elapsed());
+        world.heal();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! What a node has besides the log: its state store, which may be behind, ahead, damaged or wrong, and the sealed
 //! history, which is the same bytes on every node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::Metrics;
@@ -215,6 +216,28 @@ async fn a_state_store_behind_the_purged_log_gives_way_to_the_snapshot() {
     assert_eq!(discarded(&world, node), 1);
     assert!(metric(&world, node, |metrics| metrics.snapshots_installed.get()) > 0);
     world.agree().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_taken_after_so_many_bytes_of_log_and_not_before_it_is_outgrown() {
+    let mut world = World::new();
+    world.snapshot_bytes = 1 << 20;
+    world.found(3).await;
+    let leader = world.leader().await;
+    let replica = world.replica(leader).clone();
+    let write = async |keys: u64| {
+        let value: Arc<[u8]> = vec![b'x'; domain::limits::VALUE_BYTES_MAX].into();
+        for n in 0..keys {
+            let pairs = vec![(key(&n.to_string()), value.clone())];
+            propose(&world, leader, vec![Action::SetMany { pairs, if_none_exist: false }]).await;
+        }
+        sleep(Duration::from_secs(10)).await;
+        replica.metrics().snapshots_built.get()
+    };
+    assert_eq!(write(24).await, 1);
+    // More than the limit and less than what the snapshot holds.
+    assert_eq!(write(20).await, 1);
+    assert_eq!(write(20).await, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use domain::{Action, Answer, Key, NodeId, Outcome};
 use parking_lot::Mutex;
 use store::{Changes, FaultyDisk, MemoryState, StateStore, Stored, WalOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -197,6 +197,8 @@ pub struct Node {
     pub replica: Replica,
     tasks: Arc<Mutex<JoinSet<()>>>,
     alive: Arc<AtomicBool>,
+    stop: oneshot::Sender<()>,
+    stopped: oneshot::Receiver<()>,
 }
 
 pub struct World {
@@ -207,6 +209,7 @@ pub struct World {
     origin: Instant,
     random: Arc<Counted>,
     pub snapshot_entries: u64,
+    pub snapshot_bytes: u64,
     pub retain_bytes: u64,
 }
 
@@ -246,6 +249,7 @@ impl World {
             origin: Instant::now(),
             random: Arc::new(Counted(AtomicU64::new(1))),
             snapshot_entries: 50_000,
+            snapshot_bytes: 64 << 20,
             retain_bytes: 64 << 20,
         }
     }
@@ -276,6 +280,7 @@ impl World {
         let options = Options {
             timeouts: Timeouts::LAN,
             snapshot_entries: self.snapshot_entries,
+            snapshot_bytes: self.snapshot_bytes,
             version: "test".into(),
             pid: 0,
         };
@@ -286,11 +291,28 @@ impl World {
         let (sockets, incoming) = mpsc::channel(64);
         self.wires.listeners.lock().insert(format!("peer{address}"), (id, sockets));
         let served = replica.clone();
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (done, stopped) = oneshot::channel();
         tasks.lock().spawn(async move {
-            let served = served.serve_peers(ReceiverStream::new(incoming), std::future::pending()).await;
+            let stop = async { stopping.await.unwrap_or(()) };
+            let served = served.serve_peers(ReceiverStream::new(incoming), stop).await;
             served.expect("peers are served");
+            let _ = done.send(());
         });
-        self.nodes.insert(id, Node { replica, tasks, alive });
+        self.nodes.insert(id, Node { replica, tasks, alive, stop, stopped });
+    }
+
+    /// Ends a node as SIGTERM does.
+    pub async fn stop(&mut self, id: u64) {
+        let node = self.nodes.remove(&id).expect("it runs");
+        node.replica.drain().await;
+        node.replica.shutdown().await;
+        self.wires.listeners.lock().retain(|_, (listener, _)| *listener != id);
+        let _ = node.stop.send(());
+        node.stopped.await.expect("peers are served to the end");
+        node.alive.store(false, Ordering::Relaxed);
+        self.wires.unplug(id);
+        node.tasks.lock().abort_all();
     }
 
     /// Ends a node as `kill -9` does, with what its kernel had not synced still there.

@@ -123,6 +123,7 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     let options = Options {
         timeouts: Timeouts::LAN,
         snapshot_entries: 10_000,
+        snapshot_bytes: 64 * 1024 * 1024,
         version: "0.0.0-test".into(),
         pid: 4711,
     };

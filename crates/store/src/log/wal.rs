@@ -286,6 +286,11 @@ impl Wal {
         self.shared.log.lock().window.bytes()
     }
 
+    /// Payload bytes of the entries after `index`: what a start from a state at that index reads again.
+    pub fn bytes_after(&self, index: u64) -> u64 {
+        self.shared.log.lock().window.bytes_after(index)
+    }
+
     /// Up to where one may purge so that [`WalOptions::retain_bytes`] of log stay; `None` if nothing may go.
     pub fn purgeable(&self) -> Option<LogId> {
         self.shared.log.lock().window.purgeable(self.shared.options.retain_bytes)

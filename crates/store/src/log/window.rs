@@ -225,6 +225,12 @@ impl Window {
         self.slots.back().map_or(0, |last| last.bytes_upto - self.bytes_before(0))
     }
 
+    /// Payload bytes of the live entries after `index`.
+    pub(crate) fn bytes_after(&self, index: u64) -> u64 {
+        let covered = index.saturating_add(1).saturating_sub(self.first).min(self.len());
+        self.slots.back().map_or(0, |last| last.bytes_upto - self.bytes_before(covered as usize))
+    }
+
     /// Up to where one may purge so that at least `bytes_min` stay.
     pub(crate) fn purgeable(&self, bytes_min: u64) -> Option<LogId> {
         let keep_above = self.slots.back()?.bytes_upto.checked_sub(bytes_min)?;

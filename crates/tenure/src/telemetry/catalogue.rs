@@ -13,7 +13,7 @@ use super::{Instrument, atomic, counter, flag, gauge, labelled, one, perhaps};
 const LAG_UP_MAX: u64 = 10;
 
 /// Every metric but the histogram of sync times. A new door adds a table of its own, and its counters to [`Seen`](super::Seen).
-pub(super) const CATALOGUE: &[&[Instrument]] = &[NODE, RAFT, LEASES, DISK, REDIS, HTTP, PROCESS];
+pub(super) const CATALOGUE: &[&[Instrument]] = &[NODE, RAFT, LEASES, DISK, STATE, REDIS, HTTP, PROCESS];
 
 const NODE: &[Instrument] = &[
     gauge("tenure_build_info", "Version of the program; always 1.", |seen| {
@@ -203,6 +203,39 @@ const DISK: &[Instrument] = &[
     }),
     gauge("tenure_disk_wal_retained_bytes", "Bytes of the entries in the log.", |seen| {
         atomic(&seen.wal.retained_bytes)
+    }),
+];
+
+/// What is kept beside the log: the applied state for a fast restart, and sealed history.
+const STATE: &[Instrument] = &[
+    counter("tenure_state_store_rows_written_total", "Rows written to the state store.", |seen| {
+        one(seen.raft.state_rows_written.get())
+    }),
+    counter(
+        "tenure_state_store_writes_put_off_total",
+        "Seconds in which the state store was left behind because too much changed.",
+        |seen| one(seen.raft.state_writes_put_off.get()),
+    ),
+    counter(
+        "tenure_state_store_rebuilds_total",
+        "Times that the whole state was written to the state store.",
+        |seen| one(seen.raft.state_rebuilds.get()),
+    ),
+    counter(
+        "tenure_state_store_discarded_total",
+        "Times that the state store was thrown away: damaged, ahead of the log, or of a wrong state.",
+        |seen| one(seen.raft.state_discarded.get()),
+    ),
+    counter(
+        "tenure_history_files_written_total",
+        "History files that this node wrote when the log sealed them.",
+        |seen| one(seen.raft.history_files_written.get()),
+    ),
+    counter("tenure_history_files_fetched_total", "History files that this node got from a peer.", |seen| {
+        one(seen.raft.history_files_fetched.get())
+    }),
+    gauge("tenure_history_files_missing", "Sealed history files that are not on this node.", |seen| {
+        one(seen.raft.history_files_missing.get())
     }),
 ];
 

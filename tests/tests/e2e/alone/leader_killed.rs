@@ -45,10 +45,11 @@ fn the_leader_is_killed_twenty_times() {
             cluster.signal_pid(leader, pid, Signal::KILL)?;
             recoveries.push(next_acknowledged(probes, round, killed).await?);
             load.run_until(1000, 0).await?;
-            let ledgers: Vec<Ledger> =
-                load.finish().await?.into_iter().map(|account| account.ledger).collect();
+            // The dead node catches up while the others are as busy as before.
             cluster.wait_ready().await?;
             ready_again.push(killed.elapsed());
+            let ledgers: Vec<Ledger> =
+                load.finish().await?.into_iter().map(|account| account.ledger).collect();
             verify(&cluster, &ledgers).await.with_context(|| format!("round {round}"))?;
             books.extend(ledgers);
         }

@@ -73,9 +73,10 @@ async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<(Duratio
     })
     .await?;
     load.run_on(5000).await?;
+    // Its return is not to be noticed either.
+    cluster.wait_ready().await?;
     let to = Instant::now();
     let accounts = load.finish().await?;
-    cluster.wait_ready().await?;
     let (here, there): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| account.home == leader);
 
     for account in &there {

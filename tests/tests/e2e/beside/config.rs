@@ -7,7 +7,7 @@ use tests::suite;
 const GOOD: &str = "[node]\nid = 1\ndata = \"data\"\n";
 
 /// What is added to a good file, and what the error must name.
-const BAD: [(&str, &[&str]); 12] = [
+const BAD: [(&str, &[&str]); 13] = [
     ("nonsense = 1", &["nonsense"]),
     ("[nonsense]\na = 1", &["nonsense"]),
     ("[log]\nsegment = \"64Mb\"", &["64Mb", "MiB"]),
@@ -16,6 +16,7 @@ const BAD: [(&str, &[&str]); 12] = [
     ("[raft]\nprofile = \"wan\"", &["raft.round_trip"]),
     ("[raft]\nround_trip = \"5 parsecs\"\nprofile = \"wan\"", &["5 parsecs", "400ms"]),
     ("[raft]\nsnapshot_entries = 0", &["raft.snapshot_entries"]),
+    ("[raft]\nsnapshot_bytes = \"1KiB\"", &["raft.snapshot_bytes", "1MiB"]),
     ("[listen]\napi = \"7101\"", &["listen.api", "HOST:PORT"]),
     ("[listen]\nredis = \"0.0.0.0:6379\"", &["advertise.redis"]),
     ("[listen]\napi = \"0.0.0.0:7101\"\n[advertise]\napi = \"10.0.0.1:7101\"", &["listen.api", "insecure"]),

@@ -335,6 +335,8 @@ fn a_purge_leaves_the_bytes_that_are_to_be_retained() {
     assert_eq!((bench.wal.retained_bytes(), bench.wal.purgeable()), (500, Some(id(1, 2))));
     bench.run(async |wal| wal.purge(id(1, 2)).await).unwrap();
     assert_eq!((bench.wal.retained_bytes(), bench.wal.purgeable()), (300, None));
+    let after = |index| bench.wal.bytes_after(index);
+    assert_eq!([after(0), after(2), after(3), after(5), after(9)], [300, 300, 200, 0, 0]);
 }
 
 #[test]
