@@ -19,6 +19,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 /// A node that must refuse to start has this long to do so.
 const REFUSES_WITHIN: Duration = Duration::from_secs(20);
 
+/// Small files, and a reserve that any test machine has.
+const LOG: &str = "[log]\nsegment = \"16MiB\"\nreserve = \"64MiB\"\n";
+
 /// Where a node is and what it listens on.
 #[derive(Clone, Debug)]
 pub struct NodeFile {
@@ -26,6 +29,8 @@ pub struct NodeFile {
     pub data: PathBuf,
     /// Its API; the others follow it as in `tenure dev`.
     pub first_port: u16,
+    /// TOML behind the addresses.
+    pub settings: String,
     pub environment: Vec<(OsString, OsString)>,
 }
 
@@ -36,7 +41,7 @@ pub struct Node {
 
 impl NodeFile {
     pub fn new(id: u64, data: PathBuf, first_port: u16) -> Self {
-        Self { id, data, first_port, environment: Vec::new() }
+        Self { id, data, first_port, settings: LOG.into(), environment: Vec::new() }
     }
 
     pub fn api(&self) -> String {
@@ -57,11 +62,11 @@ impl NodeFile {
 
     /// Writes the file beside the data, where the log goes too.
     fn write(&self) -> Result<PathBuf> {
-        let Self { id, data, .. } = self;
+        let Self { id, data, settings, .. } = self;
         let (redis, http) = (self.redis_port(), self.http_port());
         let text = format!(
             "[node]\nid = {id}\ndata = {data:?}\n[listen]\napi = \"{}\"\npeer = \"{}\"\nredis = \"127.0.0.1:{redis}\"\n\
-             http = \"127.0.0.1:{http}\"\n[log]\nsegment = \"16MiB\"\nreserve = \"64MiB\"\n",
+             http = \"127.0.0.1:{http}\"\n{settings}",
             self.api(),
             self.peer(),
         );

@@ -35,6 +35,15 @@ pub fn alone<F: Future<Output = Result<()>>>(name: &str, test: F) {
     }
 }
 
+/// Runs what takes long or writes into the repository, alone, and only when `cargo xtask` asks for it by setting
+/// `variable`, whose value is given to it.
+pub fn asked<F: Future<Output = Result<()>>>(name: &str, variable: &str, test: impl FnOnce(String) -> F) {
+    match env::var(variable) {
+        Ok(value) => alone(name, test(value)),
+        Err(_) => skipped(name, &format!("{variable} is not set; `cargo xtask help` says what sets it")),
+    }
+}
+
 fn run<F: Future<Output = Result<()>>>(name: &str, test: F) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime can be built");

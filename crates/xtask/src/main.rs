@@ -1,7 +1,8 @@
 //! `cargo xtask …`: the chores of this repository, as programs.
 //!
-//! Each command is a module; a new one (a simulation, a soak, a bench) is a module and a line in [`main`].
+//! Each kind of command is a module; a new one (a simulation, a bench) is a module and a line in [`dispatch`].
 
+mod asked;
 mod check;
 mod rules;
 mod run;
@@ -16,7 +17,8 @@ use anyhow::Result;
 const USAGE: &str = "\
 cargo xtask check                    only reads: format, lints, documents, dependency rules, tidiness
 cargo xtask fix                      writes: format, lints that can mend themselves
-cargo xtask test [--quick] [FILTER]  every test, the real binary and foreign clients included";
+cargo xtask test [--quick] [FILTER]  every test, the real binary and foreign clients included
+cargo xtask fixture N                writes a data directory of format N, for later builds to open";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +42,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", "--quick", filter] | ["test", filter, "--quick"] => test::test(true, Some(filter)),
         ["test"] => test::test(false, None),
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
+        ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(true)

@@ -54,6 +54,20 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
     Ok(failed + broken == 0)
 }
 
+/// One of the end-to-end tests that run only when `variable` says so, its output let through.
+pub(crate) fn asked(name: &str, variable: &str, value: u64) -> Result<bool> {
+    if !succeeds(cargo().args(["build", "--release", "--package", "tenure"]))? {
+        bail!("it does not compile");
+    }
+    let mut command = cargo();
+    command.args(END_TO_END).args(["--exact", "--nocapture", &format!("asked::{name}")]);
+    command.env("TENURE_BIN", target().join("release/tenure")).env(variable, value.to_string());
+    let mut totals = Totals::default();
+    run(&mut command, &mut totals)?;
+    // A name that no test has would end well, too.
+    Ok(totals.passed == 1 && totals.failed + totals.broken == 0)
+}
+
 /// The names of one kind of end-to-end tests that hold what was asked for.
 fn end_to_end(suite: &str, filter: Option<&str>) -> Result<Vec<String>> {
     let listed = output(cargo().args(END_TO_END).args(["--list", "--format", "terse"]))?;

@@ -1,0 +1,3 @@
+//! What runs only when `cargo xtask fixture` asks for it.
+
+mod fixture;
