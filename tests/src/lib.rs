@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes),
 //! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it
-//! was promised), [`figures`] (what a run measured).
+//! was promised), [`stall`] (a disk that is slow for a moment), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
 
@@ -17,5 +17,6 @@ pub mod node;
 pub mod ports;
 pub mod process;
 pub mod resp;
+pub mod stall;
 pub mod suite;
 pub mod wait;

@@ -124,7 +124,7 @@ impl Load {
     }
 
     /// A client that has ended before it was told to has seen something that no test allows.
-    async fn check_alive(&mut self) -> Result<()> {
+    pub async fn check_alive(&mut self) -> Result<()> {
         let Some(ended) = self.tasks.iter().position(JoinHandle::is_finished) else { return Ok(()) };
         let account = self.tasks.swap_remove(ended).await??;
         bail!("a client ended: {:?}", account.ledger)

@@ -1,4 +1,4 @@
-//! Signals to processes that a test started, and to their children, and to nothing else.
+//! Processes that a test started, and their children: signals to them and to nothing else, and how they are.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,6 +16,13 @@ pub fn signal(pid: u32, signal: Signal) -> Result<()> {
 pub fn is_alive(pid: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     state_and_parent(pid).is_ok_and(|(state, _)| threads > 1 || !matches!(state, 'Z' | 'X'))
+}
+
+/// Memory of the process that is in use now, in bytes.
+pub fn resident_bytes(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
 fn parent(pid: u32) -> Result<u32> {

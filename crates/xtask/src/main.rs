@@ -15,10 +15,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 const USAGE: &str = "\
-cargo xtask check                    only reads: format, lints, documents, dependency rules, tidiness
-cargo xtask fix                      writes: format, lints that can mend themselves
-cargo xtask test [--quick] [FILTER]  every test, the real binary and foreign clients included
-cargo xtask fixture N                writes a data directory of format N, for later builds to open";
+cargo xtask check                       only reads: format, lints, documents, dependency rules, tidiness
+cargo xtask fix                         writes: format, lints that can mend themselves
+cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign clients included
+cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls; 30 minutes, needs strace
+cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
+
+const SOAK_MINUTES: &str = "30";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -42,6 +45,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", "--quick", filter] | ["test", filter, "--quick"] => test::test(true, Some(filter)),
         ["test"] => test::test(false, None),
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
+        ["soak", "stalls"] => asked::soak_stalls(SOAK_MINUTES),
+        ["soak", "stalls", "--minutes", minutes] => asked::soak_stalls(minutes),
         ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -65,7 +65,7 @@ fn debian(tools: &Path, package: &str, find: impl Fn() -> Option<PathBuf>) -> Re
     find().with_context(|| format!("{package} does not hold what it should"))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     // No need for a library: the kernel says whose process this is.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.starts_with("Uid:") && line.split_ascii_whitespace().nth(2) == Some("0"))
