@@ -9,7 +9,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::limits::{APPLY_STUCK_TIMEOUT, RETRY_PAUSE};
+use crate::limits::{APPLY_STUCK_TIMEOUT, RETRY_PAUSE, TRANSFER_TIMEOUT};
 use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::{LastSigns, Leadership, Shared};
 use crate::types::Raft;
@@ -118,9 +118,12 @@ impl Attempt {
     /// The record of tenure of a node that has no venues: it is active as soon as it has applied everything.
     fn tenure(&self, shared: &Shared, term: u64, last: Option<Tenure>) -> Tenure {
         let now_ns = shared.environment.clock.monotonic_ns();
-        let LastSigns { leader, heard_ns, broken, handed_over } = self.signs;
+        let LastSigns { leader, heard_ns, broken, handed_over_ns } = self.signs;
         let from_ns = if leader.is_some() { heard_ns } else { self.detected_ns };
         let since_ms = |ns: u64| Duration::from_nanos(ns.saturating_sub(from_ns)).as_millis() as u64;
+        let handed_over = handed_over_ns.is_some_and(|asked_ns| {
+            Duration::from_nanos(self.detected_ns.saturating_sub(asked_ns)) < TRANSFER_TIMEOUT
+        });
         let drained = || shared.state.read().history_tail().last().is_some_and(|r| r.audit.action == "drain");
         let cause = match leader {
             None => Cause::Start,

@@ -157,14 +157,16 @@ pub(crate) struct LastSigns {
     pub(crate) heard_ns: u64,
     /// Its stream of entries has ended since.
     pub(crate) broken: bool,
-    /// It asked this node to take over.
-    pub(crate) handed_over: bool,
+    /// When it asked this node to take over. It may go on for a moment and be heard after that.
+    pub(crate) handed_over_ns: Option<u64>,
 }
 
 impl Signs {
     pub(crate) fn heard(&self, leader: u64, now_ns: u64) {
-        *self.0.lock() =
-            LastSigns { leader: Some(NodeId(leader)), heard_ns: now_ns, broken: false, handed_over: false };
+        let mut signs = self.0.lock();
+        let leader = Some(NodeId(leader));
+        let handed_over_ns = signs.handed_over_ns.filter(|_| signs.leader == leader);
+        *signs = LastSigns { leader, heard_ns: now_ns, broken: false, handed_over_ns };
     }
 
     pub(crate) fn broken(&self, leader: u64) {
@@ -174,11 +176,27 @@ impl Signs {
         }
     }
 
-    pub(crate) fn handed_over(&self) {
-        self.0.lock().handed_over = true;
+    pub(crate) fn handed_over(&self, now_ns: u64) {
+        self.0.lock().handed_over_ns = Some(now_ns);
     }
 
     pub(crate) fn get(&self) -> LastSigns {
         *self.0.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_that_has_asked_for_its_successor_may_be_heard_after_that() {
+        let signs = Signs::default();
+        signs.heard(1, 10);
+        signs.handed_over(20);
+        signs.heard(1, 30);
+        assert_eq!(signs.get().handed_over_ns, Some(20));
+        signs.heard(2, 40);
+        assert_eq!(signs.get().handed_over_ns, None);
     }
 }

@@ -111,7 +111,7 @@ impl PeerService for Peer {
             if self.shared.is_draining() {
                 return refused(format!("node {} is draining", self.shared.node));
             }
-            self.shared.signs.handed_over();
+            self.shared.signs.handed_over(self.shared.environment.clock.monotonic_ns());
         }
         let request = convert::transfer_from_wire(request)?;
         match self.raft.handle_transfer_leader(request).await {

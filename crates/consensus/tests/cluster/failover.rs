@@ -261,6 +261,34 @@ async fn large_requests_that_wait_together_become_several_entries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_transfer_under_load_is_recorded_as_one() {
+    let world = World::founded(3).await;
+    let busy = async {
+        loop {
+            let work = vec![Action::Increment { key: key("n"), by: 1 }; 20];
+            let _ = world.replica(1).propose(work).await;
+        }
+    };
+    let transfers = async {
+        for round in 0..10 {
+            let to = NodeId(1 + round % 3);
+            let from = NodeId(world.leader().await);
+            let moved = world.replica(1).change(Change::Transfer(Some(to)), audit()).await;
+            assert_eq!(moved, Ok(to));
+            assert_eq!(NodeId(world.leader().await), to);
+            let last = world.replica(to.0).tenures().pop().expect("recorded");
+            if from != to {
+                assert_eq!((last.cause, last.node), (Cause::Transfer, to), "round {round}");
+            }
+        }
+    };
+    tokio::select! {
+        () = busy => {}
+        () = transfers => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn leadership_goes_to_the_node_that_is_named() {
     for nodes in [3, 5] {
         let world = World::founded(nodes).await;
