@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    Action, Answer, AuditRecord, Command, Digest, Image, LogTime, NodeId, Outcome, Position, SealedHistory,
+    Action, Answer, AuditRecord, Command, Digest, Frozen, LogTime, NodeId, Outcome, Position, SealedHistory,
     Stamp, State,
 };
 use futures_util::{Stream, TryStreamExt};
@@ -213,7 +213,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         Builder {
             shared: self.shared.clone(),
             snapshots: self.snapshots.clone(),
-            image: state.image(),
+            frozen: Some(state.freeze()),
             digest: state.digest(),
             meta: self.meta(),
         }
@@ -240,11 +240,12 @@ impl RaftStateMachine<TypeConfig> for Machine {
     }
 }
 
-/// Writes one image of the state, taken at one place of the log, while the machine goes on.
+/// Writes the state as it was at one place of the log, while the machine goes on.
 pub(crate) struct Builder {
     shared: Arc<Shared>,
     snapshots: Arc<store::Snapshots>,
-    image: Image,
+    /// Taken by the one build.
+    frozen: Option<Frozen>,
     digest: Digest,
     meta: SnapshotMeta,
 }
@@ -253,7 +254,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     type SnapshotData = store::Snapshot;
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, store::Snapshot>> {
-        let image = std::mem::take(&mut self.image);
+        let frozen = self.frozen.take().expect("a builder builds once");
         let digest = self.digest;
         let meta = self.meta.clone();
         let id = meta.last_log_id.unwrap_or_else(|| log_id(0, 0));
@@ -261,7 +262,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let snapshots = self.snapshots.clone();
         let write = move || -> Result<store::Snapshot, store::Error> {
             let mut writer = snapshots.create(stored_id(&id))?;
-            for block in wire::encode_state(&image, digest) {
+            for block in wire::encode_state(&frozen.image(), digest) {
                 writer.write_block(&block)?;
             }
             writer.finish(&encoded)

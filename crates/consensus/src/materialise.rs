@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::changes::Extent;
-use domain::{Changes, Digest, State};
+use domain::{Changes, Digest, State, TakenChanges};
 use parking_lot::Mutex;
 use store::{StateStore, Stored, Wal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -37,7 +37,7 @@ pub(crate) struct Restored {
 /// What the machine gave of its state, at one place of the log.
 pub(crate) struct Taken {
     pub(crate) last_applied: LogId,
-    pub(crate) changes: Changes,
+    pub(crate) changes: TakenChanges,
     pub(crate) digest: Digest,
     pub(crate) meta: SnapshotMeta,
 }
@@ -218,10 +218,11 @@ impl Materialiser {
         });
         // Either Raft has stopped, or what is applied is not yet in the log of this node: the next time, then.
         let Ok(Some(taken)) = taken.await else { return };
-        let (index, everything) = (taken.last_applied.index, taken.changes.everything);
+        let (index, everything) =
+            (taken.last_applied.index, matches!(taken.changes, TakenChanges::Everything(_)));
         let store = self.store.clone();
         let cluster_id = self.shared.cluster_id.get().copied().unwrap_or_default();
-        let write = move || write(&mut **store.lock(), &taken, cluster_id);
+        let write = move || write(&mut **store.lock(), taken, cluster_id);
         match self.shared.environment.blocking("write state store", write).await {
             Some(Ok(rows)) => {
                 progress.index = index;
@@ -253,17 +254,18 @@ fn plan(extent: Extent, load: u64, behind: u64, since_rebuilt: Option<Duration>)
 }
 
 /// Returns the number of rows.
-fn write(store: &mut dyn StateStore, taken: &Taken, cluster_id: [u8; 16]) -> Result<u64, store::Error> {
+fn write(store: &mut dyn StateStore, taken: Taken, cluster_id: [u8; 16]) -> Result<u64, store::Error> {
     let Taken { last_applied, changes, digest, meta } = taken;
+    let changes = Changes::from(changes);
     let mut rows = store::Changes::default();
-    for row in wire::encode_changes(changes, *digest) {
+    for row in wire::encode_changes(&changes, digest) {
         match row.value {
             Some(value) => rows.put(row.table, row.key, value),
             None => rows.delete(row.table, row.key),
         }
     }
-    rows.put(PLACE, META, encode_meta(meta, cluster_id));
-    let stored = Stored { last_applied: stored_id(last_applied), digest: digest.0 };
+    rows.put(PLACE, META, encode_meta(&meta, cluster_id));
+    let stored = Stored { last_applied: stored_id(&last_applied), digest: digest.0 };
     if changes.everything {
         store.rebuild()?;
         store.write(&rows, stored)?;

@@ -10,7 +10,7 @@ use std::mem::{replace, take};
 use crate::history::AuditRecord;
 use crate::limits::TOUCHED_ROWS_MAX;
 use crate::once::Remembered;
-use crate::{Entry, Image, Key, RequestId, SealedHistory, Serial, Tenure};
+use crate::{Entry, Frozen, Image, Key, RequestId, SealedHistory, Serial, Tenure};
 
 /// Rows by their names, `None` for one that is gone, and what has no rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,23 @@ pub struct Changes {
     pub single: Image,
     /// How many rows the state has.
     pub counts: RowCounts,
+}
+
+/// What [`State::take_changes`](crate::State::take_changes) gives.
+#[derive(Clone, Debug)]
+pub enum TakenChanges {
+    Rows(Changes),
+    /// To be laid out elsewhere: there may be a million rows.
+    Everything(Frozen),
+}
+
+impl From<TakenChanges> for Changes {
+    fn from(taken: TakenChanges) -> Self {
+        match taken {
+            TakenChanges::Rows(changes) => changes,
+            TakenChanges::Everything(frozen) => frozen.image().into(),
+        }
+    }
 }
 
 /// How many rows of each kind a state has.
@@ -182,7 +199,7 @@ mod tests {
 
     impl Copy {
         fn follow(&mut self, state: &mut State) {
-            let changes = state.take_changes();
+            let changes = Changes::from(state.take_changes());
             if changes.everything {
                 *self = Self::default();
             }

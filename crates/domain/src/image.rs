@@ -3,6 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::history::AuditRecord;
 use crate::once::Remembered;
+use crate::shelf::Shelved;
 use crate::{Digest, Entry, Epoch, Key, LogTime, Members, RequestId, SealedHistory, Serial, Tenure};
 
 /// Everything in a `State`. [`State::image`](crate::State::image) and
@@ -20,6 +21,22 @@ pub struct Image {
     pub sealed: Vec<SealedHistory>,
     pub tail: Vec<AuditRecord>,
     pub chain: u128,
+}
+
+/// A state as it was at one moment, to be laid out while `apply` goes on.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    /// All but the outcomes, of which there may be ten times as many as of everything else.
+    pub(crate) image: Image,
+    pub(crate) outcomes: Shelved<(RequestId, Remembered)>,
+}
+
+impl Frozen {
+    pub fn image(self) -> Image {
+        let mut outcomes: Vec<_> = self.outcomes.rows().cloned().collect();
+        outcomes.sort_unstable_by_key(|(id, _)| *id);
+        Image { outcomes, ..self.image }
+    }
 }
 
 /// An image whose parts do not fit each other, or whose digest is not the one recorded with it.

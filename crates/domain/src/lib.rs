@@ -6,7 +6,8 @@
 //!
 //! Read in this order: [`time`] (the clock of the log), [`token`] (serials, epochs, fencing tokens),
 //! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
-//! parts: [`keyspace`] (keys and leases), [`once`] (a command sent twice runs once), [`membership`],
+//! parts: [`keyspace`] (keys and leases), [`once`] (a command sent twice runs once) and `shelf` (where its
+//! rows stand), [`membership`],
 //! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
@@ -21,17 +22,18 @@ pub mod limits;
 pub mod membership;
 pub mod once;
 pub mod outcome;
+mod shelf;
 pub mod state;
 pub mod tenures;
 pub mod time;
 pub mod token;
 
-pub use changes::{Changes, RowCounts};
+pub use changes::{Changes, RowCounts, TakenChanges};
 pub use checkpoint::{Checkpoint, Integrity};
 pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, SetCondition};
 pub use digest::Digest;
 pub use history::{AuditRecord, SealedHistory};
-pub use image::Image;
+pub use image::{Frozen, Image};
 pub use keyspace::{Entry, Key, Lease};
 pub use membership::Members;
 pub use outcome::{Answer, Made, Outcome, Refusal};

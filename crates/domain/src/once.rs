@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{CLIENT_OUTCOME_MS, OUTCOMES_MAX};
+use crate::shelf::{Place, Shelf, Shelved};
 use crate::{Answer, LogTime, Made, Once, RequestId};
 
 /// What a command did, until when it is remembered.
@@ -20,17 +21,20 @@ pub struct Remembered {
     pub until: LogTime,
 }
 
+/// The rows stand on a shelf in the order in which they came, so that a look at all of them costs `apply` next to
+/// nothing; the maps only say where.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcomes {
-    by_id: BTreeMap<RequestId, Remembered>,
-    by_end: BTreeSet<(LogTime, RequestId)>,
+    rows: Shelf<(RequestId, Remembered)>,
+    by_id: BTreeMap<RequestId, Place>,
+    by_end: BTreeSet<(LogTime, Place)>,
     sum: Sum,
     pub(crate) touched: Touched<RequestId>,
 }
 
 impl Outcomes {
     pub(crate) fn get(&self, id: RequestId) -> Option<&Remembered> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(|place| &self.rows.get(*place).1)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -41,8 +45,9 @@ impl Outcomes {
         self.by_id.len() >= OUTCOMES_MAX
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RequestId, &Remembered)> {
-        self.by_id.iter()
+    /// All rows as they are now, in no order.
+    pub(crate) fn freeze(&self) -> Shelved<(RequestId, Remembered)> {
+        self.rows.freeze()
     }
 
     pub(crate) fn remember(&mut self, once: Once, now: LogTime, made: Made, answer: Answer) {
@@ -57,20 +62,25 @@ impl Outcomes {
     pub(crate) fn insert(&mut self, id: RequestId, remembered: Remembered) {
         self.touched.note(&id);
         self.sum.add(row(id, &remembered));
-        self.by_end.insert((remembered.until, id));
-        let before = self.by_id.insert(id, remembered);
+        let until = remembered.until;
+        // Those of clients are kept four times as long: by themselves, so that neither keeps a board for the other.
+        let place = self.rows.put(usize::from(matches!(id, RequestId::Client(_))), (id, remembered));
+        self.by_end.insert((until, place));
+        let before = self.by_id.insert(id, place);
         assert!(before.is_none(), "a command ran twice under the id {id:?}");
     }
 
     /// Forgets what no copy can ask for any more.
     pub(crate) fn forget_until(&mut self, now: LogTime) {
-        while let Some(&(until, id)) = self.by_end.first()
+        while let Some(&(until, place)) = self.by_end.first()
             && until <= now
         {
             self.by_end.pop_first();
-            self.touched.note(&id);
-            let remembered = self.by_id.remove(&id).expect("both maps hold the same ids");
-            self.sum.remove(row(id, &remembered));
+            let (id, remembered) = self.rows.get(place);
+            self.touched.note(id);
+            self.sum.remove(row(*id, remembered));
+            assert!(self.by_id.remove(id).is_some(), "both maps hold the same places");
+            self.rows.remove(place);
         }
     }
 
