@@ -30,6 +30,14 @@ pub const VALID_MS: u64 = 10_000;
 /// proposed: forgetting one early could run a command twice.
 pub const OUTCOMES_MAX: usize = 1 << 20;
 
+/// What a remembered outcome counts for, besides the value or holder in it: the memory that it was measured to take
+/// (`examples/bounds.rs`).
+pub const OUTCOME_BYTES: usize = 224;
+
+/// Most bytes of remembered outcomes: as many outcomes as there may be, and 32 MiB of values. An answer may hold a whole
+/// value, and with nothing but those the most outcomes would take 64 GiB.
+pub const OUTCOMES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// Longest holder name, reason or other text in a command, in bytes.
 pub const TEXT_BYTES_MAX: usize = 4096;
 

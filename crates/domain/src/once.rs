@@ -4,12 +4,13 @@
 //! * A name in the table ran, and its row holds what it did.
 //! * A row stays until no copy of its command can still be applied: a node's own until its `valid_until`, a
 //!   client's for [`CLIENT_OUTCOME_MS`] after it ran (the client repeats for 30 s, a copy lives 10 s).
+//! * `bytes` is the sum of [`Remembered::bytes`] over all rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
-use crate::limits::{CLIENT_OUTCOME_MS, OUTCOMES_MAX};
+use crate::limits::{CLIENT_OUTCOME_MS, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX};
 use crate::shelf::{Place, Shelf, Shelved};
 use crate::{Answer, LogTime, Made, Once, RequestId};
 
@@ -21,6 +22,13 @@ pub struct Remembered {
     pub until: LogTime,
 }
 
+impl Remembered {
+    /// What it counts for against [`OUTCOMES_BYTES_MAX`].
+    pub fn bytes(&self) -> usize {
+        OUTCOME_BYTES + self.answer.value_bytes()
+    }
+}
+
 /// The rows stand on a shelf in the order in which they came, so that a look at all of them costs `apply` next to
 /// nothing; the maps only say where.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +36,7 @@ pub(crate) struct Outcomes {
     rows: Shelf<(RequestId, Remembered)>,
     by_id: BTreeMap<RequestId, Place>,
     by_end: BTreeSet<(LogTime, Place)>,
+    bytes: usize,
     sum: Sum,
     pub(crate) touched: Touched<RequestId>,
 }
@@ -41,8 +50,14 @@ impl Outcomes {
         self.by_id.len()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.by_id.len() >= OUTCOMES_MAX
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether so many more, which answer without a value, would be remembered. What a command answers is known only
+    /// when it has run, so the last answers may exceed the limit by their values.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        self.len() + more <= OUTCOMES_MAX && self.bytes + more * OUTCOME_BYTES <= OUTCOMES_BYTES_MAX
     }
 
     /// All rows as they are now, in no order.
@@ -62,6 +77,7 @@ impl Outcomes {
     pub(crate) fn insert(&mut self, id: RequestId, remembered: Remembered) {
         self.touched.note(&id);
         self.sum.add(row(id, &remembered));
+        self.bytes += remembered.bytes();
         let until = remembered.until;
         // Those of clients are kept four times as long: by themselves, so that neither keeps a board for the other.
         let place = self.rows.put(usize::from(matches!(id, RequestId::Client(_))), (id, remembered));
@@ -79,6 +95,7 @@ impl Outcomes {
             let (id, remembered) = self.rows.get(place);
             self.touched.note(id);
             self.sum.remove(row(*id, remembered));
+            self.bytes -= remembered.bytes();
             assert!(self.by_id.remove(id).is_some(), "both maps hold the same places");
             self.rows.remove(place);
         }
@@ -102,6 +119,15 @@ fn row(id: RequestId, remembered: &Remembered) -> u128 {
 }
 
 impl Answer {
+    /// The bytes of the value or holder in it.
+    fn value_bytes(&self) -> usize {
+        match self {
+            Self::Set { previous: Some(Some(value)), .. } | Self::Value(Some(value)) => value.len(),
+            Self::Lease { lease: Some(lease), .. } => lease.holder.len(),
+            _ => 0,
+        }
+    }
+
     fn feed(&self, feed: &mut Feed) {
         match self {
             Self::Done => feed.u64(0),

@@ -56,7 +56,8 @@ pub enum Refusal {
     StaleStamp,
     /// Applied after its `valid_until`. If it was sent more than once, an earlier sending may have run.
     Late,
-    /// More outcomes are remembered than [`limits::OUTCOMES_MAX`](crate::limits::OUTCOMES_MAX).
+    /// As many outcomes are remembered as may be: [`limits::OUTCOMES_MAX`](crate::limits::OUTCOMES_MAX), or
+    /// [`limits::OUTCOMES_BYTES_MAX`](crate::limits::OUTCOMES_BYTES_MAX).
     Overload,
     /// More keys than [`limits::KEYS_MAX`](crate::limits::KEYS_MAX).
     Full,

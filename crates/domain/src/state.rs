@@ -14,7 +14,7 @@ use crate::once::{Outcomes, Remembered};
 use crate::tenures::Tenures;
 use crate::{
     Action, Answer, Command, Digest, Epoch, LogTime, Made, Members, NodeId, Outcome, Position, Refusal,
-    SealedHistory, Serial, Tenure,
+    RequestId, SealedHistory, Serial, Tenure,
 };
 
 /// Everything that the log has decided.
@@ -63,7 +63,7 @@ impl State {
         if once.valid_until <= self.now {
             return first(Answer::Refused(Refusal::Late));
         }
-        if self.outcomes.is_full() {
+        if !self.outcomes.has_room(1) {
             return first(Answer::Refused(Refusal::Overload));
         }
         let answer = self.run(at, action);
@@ -224,6 +224,22 @@ impl State {
 
     pub fn outcome_count(&self) -> usize {
         self.outcomes.len()
+    }
+
+    /// What the remembered outcomes count for against
+    /// [`limits::OUTCOMES_BYTES_MAX`](crate::limits::OUTCOMES_BYTES_MAX).
+    pub fn outcome_bytes(&self) -> usize {
+        self.outcomes.bytes()
+    }
+
+    /// Whether so many more outcomes would be remembered, as far as can be told before the commands have run.
+    pub fn has_room_for_outcomes(&self, more: usize) -> bool {
+        self.outcomes.has_room(more)
+    }
+
+    /// Whether a command ran under this name, and would be answered with what it did then.
+    pub fn remembers(&self, id: RequestId) -> bool {
+        self.outcomes.get(id).is_some()
     }
 
     pub fn now(&self) -> LogTime {

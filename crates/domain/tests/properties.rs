@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::limits::CLIENT_OUTCOME_MS;
+use domain::limits::{CLIENT_OUTCOME_MS, OUTCOME_BYTES};
 use domain::{
     Action, Answer, Command, Entry, Expiry, Image, Key, LogTime, Once, Outcome, Position, Refusal, RequestId,
     Stamp, State, Token,
@@ -56,6 +56,7 @@ impl Run {
         self.nothing_but_what_was_done(&before, &outcome);
         self.once(&command, &outcome);
         self.lease(&before, &command, &outcome);
+        self.counts();
     }
 
     fn place(&self, time: Time) -> Position {
@@ -202,11 +203,25 @@ impl Run {
         }
     }
 
+    /// What is counted with each command is what a count of everything gives.
+    fn counts(&self) {
+        let image = self.state.image();
+        let value = |answer: &Answer| match answer {
+            Answer::Set { previous: Some(Some(value)), .. } | Answer::Value(Some(value)) => value.len(),
+            Answer::Lease { lease: Some(lease), .. } => lease.holder.len(),
+            _ => 0,
+        };
+        let bytes = image.outcomes.iter().map(|(_, row)| OUTCOME_BYTES + value(&row.answer)).sum::<usize>();
+        assert_eq!(self.state.outcome_bytes(), bytes);
+        assert_eq!(self.state.outcome_count(), image.outcomes.len());
+    }
+
     /// The digest that grew with each command is that of the state made anew, and the image is the state.
     fn rebuild(&mut self) {
         let image = self.state.image();
         self.state = State::from_image(image.clone(), self.state.digest()).expect("it is its own digest");
         assert_eq!(self.state.image(), image);
+        self.counts();
     }
 }
 

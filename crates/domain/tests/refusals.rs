@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::limits::{OUTCOMES_MAX, TTL_MS_MAX};
+use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use domain::{
     Action, Answer, Command, ExpireCondition, Expiry, Image, Key, LogTime, NodeId, Once, Outcome, Position,
     Refusal, RequestId, Serial, SetCondition, Stamp, State,
@@ -272,4 +272,43 @@ fn a_full_table_of_outcomes_refuses_what_has_an_id() {
     assert!(matches!(state.apply(at, acquire(u64::MAX)).answer, Answer::Lease { granted: true, .. }));
     assert_eq!(state.outcome_count(), OUTCOMES_MAX);
     assert_eq!(state.apply(at, acquire(u64::MAX - 1)).answer, Answer::Refused(Refusal::Overload));
+}
+
+// Answers that hold values fill the table long before it holds the most outcomes that there may be.
+#[test]
+fn a_table_of_outcomes_is_full_by_their_bytes_too() {
+    let mut state = State::default();
+    let place = |ms| {
+        let stamp = Some(Stamp { term: 2, time: LogTime::from_ms(ms) });
+        Position { index: ms, offset: 0, term: 2, stamp }
+    };
+    let set = |condition, previous| Action::Set {
+        key: Key::new(0, *b"k"),
+        value: vec![7; VALUE_BYTES_MAX].into(),
+        condition,
+        expiry: Expiry::Never,
+        previous,
+    };
+    state.apply(place(1), Command::harmless(set(SetCondition::Always, false)));
+    let ask_until = |sequence, ms| {
+        let id = RequestId::Node { incarnation: 1, sequence };
+        let once = Once { id, valid_until: LogTime::from_ms(ms) };
+        Command { once: Some(once), action: set(SetCondition::IfAbsent, true) }
+    };
+    let ask = |sequence| ask_until(sequence, 9);
+    let each = OUTCOME_BYTES + VALUE_BYTES_MAX;
+    let most = OUTCOMES_BYTES_MAX / each + 1;
+    for sequence in 0..most as u64 {
+        let outcome = state.apply(place(2), ask(sequence));
+        assert!(matches!(outcome.answer, Answer::Set { written: false, previous: Some(Some(_)) }));
+    }
+    // The last one was let in with room for an answer without a value.
+    assert_eq!((state.outcome_count(), state.outcome_bytes()), (most, most * each));
+    assert!(!state.has_room_for_outcomes(1));
+    assert_eq!(state.apply(place(2), ask(u64::MAX)).answer, Answer::Refused(Refusal::Overload));
+    assert!(state.apply(place(2), ask(0)).repeated, "what is known is still answered");
+
+    let answer = state.apply(place(9), ask_until(u64::MAX, 10)).answer;
+    assert!(matches!(answer, Answer::Set { previous: Some(Some(_)), .. }), "{answer:?}");
+    assert_eq!((state.outcome_count(), state.outcome_bytes()), (1, each), "all others were forgotten");
 }
