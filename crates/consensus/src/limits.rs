@@ -15,8 +15,15 @@ pub const ENTRIES_IN_FLIGHT_MAX: usize = 2;
 /// Commands that entered at this node and have no answer yet. Beyond this a proposal is refused as overload.
 pub const COMMANDS_WAITING_MAX: usize = 65_536;
 
-/// Submissions waiting for a place in a leader's next entry.
+/// … and their bytes, as [`BATCH_BYTES_MAX`] counts them: the most commands of 1 KiB each. So many of the longest values
+/// would take 4 GiB.
+pub const COMMANDS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Submissions waiting for a place in a leader's next entry …
 pub const SUBMISSIONS_WAITING_MAX: usize = 4096;
+
+/// … and the bytes of their commands: 64 full entries, about a second of a leader's work.
+pub const SUBMISSIONS_WAITING_BYTES_MAX: usize = 64 * BATCH_BYTES_MAX;
 
 /// Read rounds under way at a time; each serves every read that waited when it began.
 pub const READ_ROUNDS_MAX: usize = 2;

@@ -19,8 +19,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::ProposeError;
 use crate::environment::BoxFuture;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT, OUTCOME_WAIT, RETRY_PAUSE,
-    SUBMISSIONS_WAITING_MAX,
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMANDS_WAITING_BYTES_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT,
+    OUTCOME_WAIT, RETRY_PAUSE, SUBMISSIONS_WAITING_MAX,
 };
 use crate::link::Links;
 use crate::sequencer::{Sequencer, Verdict, size};
@@ -31,14 +31,20 @@ pub(crate) type Results = Vec<Result<Outcome, ProposeError>>;
 struct Entering {
     commands: Vec<Command>,
     results: oneshot::Sender<Results>,
-    /// Its share of the commands that may wait; given back when it is dropped.
-    permit: OwnedSemaphorePermit,
+    share: Share,
+}
+
+/// Of the commands and bytes that may wait; given back when it is dropped.
+struct Share {
+    _commands: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
 }
 
 #[derive(Clone)]
 pub(crate) struct Router {
     queue: mpsc::Sender<Entering>,
     room: Arc<Semaphore>,
+    room_bytes: Arc<Semaphore>,
 }
 
 impl Router {
@@ -53,19 +59,28 @@ impl Router {
             verdicts: FuturesUnordered::new(),
         };
         shared.environment.task("router", run.run(entering));
-        Self { queue, room: Arc::new(Semaphore::new(COMMANDS_WAITING_MAX)) }
+        Self::new(queue)
+    }
+
+    fn new(queue: mpsc::Sender<Entering>) -> Self {
+        let room = Arc::new(Semaphore::new(COMMANDS_WAITING_MAX));
+        let room_bytes = Arc::new(Semaphore::new(COMMANDS_WAITING_BYTES_MAX));
+        Self { queue, room, room_bytes }
     }
 
     /// Sends commands to whoever leads, in this order, and returns what became of each.
     pub(crate) async fn send(&self, commands: Vec<Command>) -> Results {
         let count = commands.len();
         let overloaded = |what| vec![Err(ProposeError::Overloaded(what)); count];
-        let Ok(permit) = self.room.clone().try_acquire_many_owned(u32::try_from(count).unwrap_or(u32::MAX))
-        else {
+        let Some(in_number) = acquire(&self.room, count) else {
             return overloaded("commands without an answer at this node");
         };
+        let Some(in_bytes) = acquire(&self.room_bytes, size(&commands)) else {
+            return overloaded("bytes of commands without an answer at this node");
+        };
+        let share = Share { _commands: in_number, _bytes: in_bytes };
         let (results, receiver) = oneshot::channel();
-        if self.queue.try_send(Entering { commands, results, permit }).is_err() {
+        if self.queue.try_send(Entering { commands, results, share }).is_err() {
             return overloaded("requests waiting to be sent at this node");
         }
         receiver.await.unwrap_or_else(|_| vec![Err(ProposeError::Unknown); count])
@@ -75,6 +90,11 @@ impl Router {
     pub(crate) fn waiting(&self) -> usize {
         COMMANDS_WAITING_MAX - self.room.available_permits()
     }
+}
+
+/// So many of the permits, if they are free now.
+pub(crate) fn acquire(room: &Arc<Semaphore>, permits: usize) -> Option<OwnedSemaphorePermit> {
+    room.clone().try_acquire_many_owned(u32::try_from(permits).unwrap_or(u32::MAX)).ok()
 }
 
 /// Some submissions sent as one, because they waited together.
@@ -91,7 +111,7 @@ struct Pending {
 struct Part {
     count: usize,
     results: oneshot::Sender<Results>,
-    _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 struct Run {
@@ -137,15 +157,14 @@ impl Run {
         while let Some(first) = next.take() {
             let mut commands = first.commands;
             let mut bytes = size(&commands);
-            let mut parts =
-                vec![Part { count: commands.len(), results: first.results, _permit: first.permit }];
+            let mut parts = vec![Part { count: commands.len(), results: first.results, _share: first.share }];
             while let Ok(more) = entering.try_recv() {
                 bytes += size(&more.commands);
                 if commands.len() + more.commands.len() > BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX {
                     next = Some(more);
                     break;
                 }
-                parts.push(Part { count: more.commands.len(), results: more.results, _permit: more.permit });
+                parts.push(Part { count: more.commands.len(), results: more.results, _share: more.share });
                 commands.extend(more.commands);
             }
             let id = self.next;
@@ -287,5 +306,53 @@ fn told(outcome: Outcome, certain: bool) -> Result<Outcome, ProposeError> {
         }
         Answer::Refused(Refusal::Overload) => Err(ProposeError::Unknown),
         _ => Ok(outcome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Action, Key};
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn commands(count: usize, bytes: usize) -> Vec<Command> {
+        let take = Action::Take { key: Key::new(0, vec![0; bytes]) };
+        vec![Command::harmless(take); count]
+    }
+
+    /// Sends the same until it is refused: how many were taken before, and what the refusal says.
+    fn fill(router: &Router, commands: &[Command]) -> (usize, &'static str) {
+        for taken in 0.. {
+            // Polled once, it has entered or been refused.
+            match router.send(commands.to_vec()).now_or_never().map(|results| results[0].clone()) {
+                None => {}
+                Some(Err(ProposeError::Overloaded(what))) => return (taken, what),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        unreachable!("there is a limit")
+    }
+
+    #[test]
+    fn what_waits_at_a_node_is_bounded_in_number_and_in_bytes() {
+        for (count, bytes, most, what) in [
+            (2048, 1, COMMANDS_WAITING_MAX / 2048, "commands without an answer at this node"),
+            (
+                15,
+                65_536,
+                COMMANDS_WAITING_BYTES_MAX / (15 * 65_600),
+                "bytes of commands without an answer at this node",
+            ),
+            (1, 1, SUBMISSIONS_WAITING_MAX, "requests waiting to be sent at this node"),
+        ] {
+            let (queue, mut entering) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+            let router = Router::new(queue);
+            let commands = commands(count, bytes);
+            assert_eq!(fill(&router, &commands), (most, what));
+            assert_eq!(router.waiting(), most * count, "what was refused takes no room");
+            drop(entering.try_recv().expect("it waits"));
+            assert_eq!(fill(&router, &commands), (1, what), "what was answered gives its room back");
+        }
     }
 }

@@ -12,14 +12,16 @@ use futures_util::stream::FuturesUnordered;
 use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::environment::BoxFuture;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, SUBMISSIONS_WAITING_MAX,
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, SUBMISSIONS_WAITING_BYTES_MAX,
+    SUBMISSIONS_WAITING_MAX,
 };
 use crate::machine::stamped;
+use crate::router::acquire;
 use crate::shared::{Leadership, Shared};
 use crate::types::{Batch, Raft, committed_leader};
 
@@ -41,12 +43,15 @@ pub(crate) enum Verdict {
 struct Submission {
     commands: Vec<Command>,
     verdict: oneshot::Sender<Verdict>,
+    /// Its share of the bytes that may wait; given back when it is dropped.
+    _share: OwnedSemaphorePermit,
 }
 
 /// A handle to the sequencer of this node.
 #[derive(Clone)]
 pub(crate) struct Sequencer {
     queue: mpsc::Sender<Submission>,
+    room_bytes: Arc<Semaphore>,
 }
 
 impl Sequencer {
@@ -55,7 +60,11 @@ impl Sequencer {
         let environment = shared.environment.clone();
         let run = Run { shared, raft, waiting, under_way: FuturesUnordered::new(), held: None };
         environment.task("sequencer", run.run());
-        Self { queue }
+        Self::new(queue)
+    }
+
+    fn new(queue: mpsc::Sender<Submission>) -> Self {
+        Self { queue, room_bytes: Arc::new(Semaphore::new(SUBMISSIONS_WAITING_BYTES_MAX)) }
     }
 
     /// Submits commands to be proposed by this node, in the order of the calls. At most
@@ -64,7 +73,11 @@ impl Sequencer {
         assert!(commands.len() <= BATCH_COMMANDS_MAX, "the caller splits what is larger than an entry");
         let (verdict, receiver) = oneshot::channel();
         // The receiver is just below in the stack, so it is there to be told.
-        match self.queue.try_send(Submission { commands, verdict }) {
+        let Some(share) = acquire(&self.room_bytes, size(&commands)) else {
+            let _ = verdict.send(Verdict::Overloaded);
+            return receiver;
+        };
+        match self.queue.try_send(Submission { commands, verdict, _share: share }) {
             Ok(()) => {}
             Err(TrySendError::Full(refused)) => drop(refused.verdict.send(Verdict::Overloaded)),
             // The node is stopping.
@@ -235,4 +248,33 @@ fn unknown(parts: VecDeque<(usize, oneshot::Sender<Verdict>)>) {
 /// No less than the encoded size of commands: their variable parts, and for each more than its fixed ones take.
 pub(crate) fn size(commands: &[Command]) -> usize {
     commands.iter().map(|command| 64 + command.action.bytes()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Action, Key};
+
+    use super::*;
+
+    fn take(bytes: usize) -> Command {
+        Command::harmless(Action::Take { key: Key::new(0, vec![0; bytes]) })
+    }
+
+    #[test]
+    fn what_waits_at_a_leader_is_bounded_in_number_and_in_bytes() {
+        for (commands, most) in [
+            (vec![take(1)], SUBMISSIONS_WAITING_MAX),
+            (vec![take(65_536); 15], SUBMISSIONS_WAITING_BYTES_MAX / (15 * 65_600)),
+        ] {
+            let (queue, mut waiting) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
+            let sequencer = Sequencer::new(queue);
+            let fill =
+                || (0..).take_while(|_| sequencer.submit(commands.clone()).try_recv().is_err()).count();
+            assert_eq!(fill(), most);
+            let refused = sequencer.submit(commands.clone()).try_recv();
+            assert!(matches!(refused, Ok(Verdict::Overloaded)), "{refused:?}");
+            drop(waiting.try_recv().expect("it waits"));
+            assert_eq!(fill(), 1, "what was proposed gives its room back");
+        }
+    }
 }
