@@ -13,7 +13,7 @@ use wire::peer::{ForwardRequest, ForwardResponse, Forwarding};
 
 use crate::limits::{CONNECT_TIMEOUT, REOPEN_PAUSE, SUBMISSIONS_WAITING_MAX};
 use crate::peer::Lane;
-use crate::sequencer::Verdict;
+use crate::sequencer::{Full, Verdict};
 use crate::shared::Shared;
 
 /// One link for each peer that ever led.
@@ -48,7 +48,7 @@ impl Links {
         });
         if let Err(full) = link.try_send(Outgoing { commands, verdict }) {
             // The receiver is just below in the stack.
-            let _ = full.into_inner().verdict.send(Verdict::Overloaded);
+            let _ = full.into_inner().verdict.send(Verdict::Overloaded(Full::Waiting));
         }
         receiver
     }
@@ -123,7 +123,7 @@ impl Link {
             // Never waited for: answers must be taken all the while.
             match requests.try_send(request) {
                 Ok(()) => drop(waiting.insert(batch, verdict)),
-                Err(TrySendError::Full(_)) => drop(verdict.send(Verdict::Overloaded)),
+                Err(TrySendError::Full(_)) => drop(verdict.send(Verdict::Overloaded(Full::Waiting))),
                 Err(TrySendError::Closed(_)) => {
                     let _ = verdict.send(Verdict::NotLeader(None));
                     return Ok(());
@@ -148,7 +148,8 @@ fn decode(response: ForwardResponse) -> Verdict {
     let leader = (response.leader != 0).then_some(NodeId(response.leader));
     match response.refused() {
         Forwarding::NotLeader => Verdict::NotLeader(leader),
-        Forwarding::Overloaded => Verdict::Overloaded,
+        Forwarding::Overloaded => Verdict::Overloaded(Full::Waiting),
+        Forwarding::OutcomesFull => Verdict::Overloaded(Full::Outcomes),
         Forwarding::OutOfService => Verdict::OutOfService,
         Forwarding::Unknown => Verdict::Unknown,
         Forwarding::Executed => {
@@ -176,7 +177,8 @@ pub(crate) fn encode(batch: u64, verdict: Verdict) -> ForwardResponse {
             response.leader = leader.map_or(0, |leader| leader.0);
             response.set_refused(Forwarding::NotLeader);
         }
-        Verdict::Overloaded => response.set_refused(Forwarding::Overloaded),
+        Verdict::Overloaded(Full::Waiting) => response.set_refused(Forwarding::Overloaded),
+        Verdict::Overloaded(Full::Outcomes) => response.set_refused(Forwarding::OutcomesFull),
         Verdict::OutOfService => response.set_refused(Forwarding::OutOfService),
         Verdict::Unknown => response.set_refused(Forwarding::Unknown),
     }

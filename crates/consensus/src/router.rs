@@ -23,7 +23,7 @@ use crate::limits::{
     OUTCOME_WAIT, RETRY_PAUSE, SUBMISSIONS_WAITING_MAX,
 };
 use crate::link::Links;
-use crate::sequencer::{Sequencer, Verdict, size};
+use crate::sequencer::{Full, Sequencer, Verdict, size};
 use crate::shared::{Leadership, Shared};
 
 pub(crate) type Results = Vec<Result<Outcome, ProposeError>>;
@@ -233,11 +233,11 @@ impl Run {
                     pending.sent = None;
                 }
             }
-            Verdict::Overloaded | Verdict::OutOfService => {
+            Verdict::Overloaded(_) | Verdict::OutOfService => {
                 pending.open -= 1;
                 if pending.open == 0 {
                     let error = match verdict {
-                        Verdict::Overloaded => ProposeError::Overloaded("submissions waiting at the leader"),
+                        Verdict::Overloaded(full) => ProposeError::Overloaded(full.what()),
                         _ => ProposeError::OutOfService,
                     };
                     let results = vec![Err(error); pending.commands.len()];
@@ -301,9 +301,7 @@ fn told(outcome: Outcome, certain: bool) -> Result<Outcome, ProposeError> {
         // Refused for its age. An earlier sending may have run and been forgotten since.
         Answer::Refused(Refusal::Late) if certain => Err(ProposeError::NoQuorum),
         Answer::Refused(Refusal::Late) => Err(ProposeError::Unknown),
-        Answer::Refused(Refusal::Overload) if certain => {
-            Err(ProposeError::Overloaded("outcomes that are remembered"))
-        }
+        Answer::Refused(Refusal::Overload) if certain => Err(ProposeError::Overloaded(Full::Outcomes.what())),
         Answer::Refused(Refusal::Overload) => Err(ProposeError::Unknown),
         _ => Ok(outcome),
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{Command, NodeId, Outcome};
+use domain::{Command, NodeId, Outcome, State};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use openraft::errors::ClientWriteError;
@@ -32,12 +32,30 @@ pub(crate) enum Verdict {
     Outcomes(Vec<Outcome>),
     /// Certainly not executed: this node does not lead.
     NotLeader(Option<NodeId>),
-    /// Certainly not executed: too much is waiting.
-    Overloaded,
+    /// Certainly not executed: there is too much of something.
+    Overloaded(Full),
     /// Certainly not executed: this node's state is in doubt.
     OutOfService,
     /// Proposed, and what became of it cannot be said.
     Unknown,
+}
+
+/// What a leader has too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// Submissions, or their bytes.
+    Waiting,
+    /// Remembered outcomes: one more command could be run twice.
+    Outcomes,
+}
+
+impl Full {
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Waiting => "submissions waiting at the leader",
+            Self::Outcomes => "outcomes that are remembered",
+        }
+    }
 }
 
 struct Submission {
@@ -58,7 +76,8 @@ impl Sequencer {
     pub(crate) fn start(shared: Arc<Shared>, raft: Raft) -> Self {
         let (queue, waiting) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
         let environment = shared.environment.clone();
-        let run = Run { shared, raft, waiting, under_way: FuturesUnordered::new(), held: None };
+        let under_way = FuturesUnordered::new();
+        let run = Run { shared, raft, waiting, under_way, outcomes_under_way: 0, held: None };
         environment.task("sequencer", run.run());
         Self::new(queue)
     }
@@ -74,12 +93,12 @@ impl Sequencer {
         let (verdict, receiver) = oneshot::channel();
         // The receiver is just below in the stack, so it is there to be told.
         let Some(share) = acquire(&self.room_bytes, size(&commands)) else {
-            let _ = verdict.send(Verdict::Overloaded);
+            let _ = verdict.send(Verdict::Overloaded(Full::Waiting));
             return receiver;
         };
         match self.queue.try_send(Submission { commands, verdict, _share: share }) {
             Ok(()) => {}
-            Err(TrySendError::Full(refused)) => drop(refused.verdict.send(Verdict::Overloaded)),
+            Err(TrySendError::Full(full)) => drop(full.verdict.send(Verdict::Overloaded(Full::Waiting))),
             // The node is stopping.
             Err(TrySendError::Closed(refused)) => drop(refused.verdict.send(Verdict::NotLeader(None))),
         }
@@ -92,13 +111,16 @@ impl Sequencer {
     }
 }
 
-type Proposed = BoxFuture<'static, ()>;
+/// Ends with the number of outcomes that it may have made.
+type Proposed = BoxFuture<'static, usize>;
 
 struct Run {
     shared: Arc<Shared>,
     raft: Raft,
     waiting: mpsc::Receiver<Submission>,
     under_way: FuturesUnordered<Proposed>,
+    /// To be remembered, of what is under way.
+    outcomes_under_way: usize,
     /// Taken from the queue, but too large for the entry that was being made.
     held: Option<Submission>,
 }
@@ -112,7 +134,8 @@ impl Run {
             let stuck = !free && moved.elapsed() >= LEADER_WAIT;
             let next = tokio::select! {
                 biased;
-                Some(()) = self.under_way.next() => {
+                Some(outcomes) = self.under_way.next() => {
+                    self.outcomes_under_way -= outcomes;
                     moved = Instant::now();
                     continue;
                 }
@@ -138,7 +161,9 @@ impl Run {
                 continue;
             }
             let batch = self.gather(first);
-            self.propose(batch).await;
+            if !batch.submissions.is_empty() {
+                self.propose(batch).await;
+            }
         }
     }
 
@@ -147,7 +172,7 @@ impl Run {
         let me = self.shared.node;
         loop {
             tokio::select! {
-                Some(()) = self.under_way.next() => {}
+                Some(outcomes) = self.under_way.next() => self.outcomes_under_way -= outcomes,
                 seen = leadership.wait_for(|seen| seen.stamping || seen.leader != Some(me)) => {
                     return *seen.expect("the sender is in `shared`");
                 }
@@ -155,31 +180,40 @@ impl Run {
         }
     }
 
-    /// `first` and whatever waits behind it, up to the limits of an entry.
-    fn gather(&mut self, first: Submission) -> Vec<Submission> {
-        let mut commands = first.commands.len();
-        let mut bytes = size(&first.commands);
-        let mut batch = vec![first];
-        while let Ok(submission) = self.waiting.try_recv() {
+    /// `first` and whatever waits behind it, up to the limits of an entry. What could not be remembered is refused
+    /// here; that `apply` would refuse it too is the last line, not the way.
+    fn gather(&mut self, first: Submission) -> Gathered {
+        let state = self.shared.state.read();
+        let (mut commands, mut bytes) = (0, 0);
+        let mut batch = Gathered { submissions: Vec::new(), outcomes: 0 };
+        let mut next = Some(first);
+        while let Some(submission) = next.take().or_else(|| self.waiting.try_recv().ok()) {
             commands += submission.commands.len();
             bytes += size(&submission.commands);
             if commands > BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX {
                 self.held = Some(submission);
                 break;
             }
-            batch.push(submission);
+            match new_outcomes(&state, &submission.commands, self.outcomes_under_way + batch.outcomes) {
+                Some(outcomes) => {
+                    batch.outcomes += outcomes;
+                    batch.submissions.push(submission);
+                }
+                None => drop(submission.verdict.send(Verdict::Overloaded(Full::Outcomes))),
+            }
         }
         batch
     }
 
-    async fn propose(&mut self, batch: Vec<Submission>) {
+    async fn propose(&mut self, batch: Gathered) {
+        let Gathered { submissions, outcomes } = batch;
         let Some(stamp) = self.shared.clock.stamp() else {
-            return refuse(batch, None);
+            return refuse(submissions, None);
         };
         let wall_ms = self.shared.environment.clock.wall_ms();
         let mut commands: Vec<Command> = Vec::new();
         let mut parts: VecDeque<(usize, oneshot::Sender<Verdict>)> = VecDeque::new();
-        for submission in batch {
+        for submission in submissions {
             parts.push_back((submission.commands.len(), submission.verdict));
             commands.extend(submission.commands);
         }
@@ -202,6 +236,7 @@ impl Run {
             tracing::error!(%fatal, "Raft does not take proposals any more");
             return unknown(parts);
         }
+        self.outcomes_under_way += outcomes;
         self.under_way.push(Box::pin(async move {
             match completed.await {
                 Ok(Ok(written)) => {
@@ -222,8 +257,28 @@ impl Run {
                 // gets what really happened.
                 Ok(Err(_)) | Err(_) => unknown(parts),
             }
+            outcomes
         }));
     }
+}
+
+/// What becomes one entry.
+struct Gathered {
+    submissions: Vec<Submission>,
+    /// To be remembered.
+    outcomes: usize,
+}
+
+/// How many outcomes of `commands` would be remembered, besides those that are and `ahead` more; `None` if that is more
+/// than may be. What ran before takes no room: it is only told again.
+fn new_outcomes(state: &State, commands: &[Command], ahead: usize) -> Option<usize> {
+    let named = commands.iter().filter(|command| command.once.is_some()).count();
+    if named == 0 || state.has_room_for_outcomes(ahead + named) {
+        return Some(named);
+    }
+    let is_new = |command: &&Command| command.once.is_some_and(|once| !state.remembers(once.id));
+    let new = commands.iter().filter(is_new).count();
+    (new == 0 || state.has_room_for_outcomes(ahead + new)).then_some(new)
 }
 
 async fn next(held: &mut Option<Submission>, waiting: &mut mpsc::Receiver<Submission>) -> Option<Submission> {
@@ -252,7 +307,8 @@ pub(crate) fn size(commands: &[Command]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Action, Key};
+    use domain::limits::OUTCOMES_MAX;
+    use domain::{Action, Key, LogTime, Once, RequestId};
 
     use super::*;
 
@@ -272,9 +328,24 @@ mod tests {
                 || (0..).take_while(|_| sequencer.submit(commands.clone()).try_recv().is_err()).count();
             assert_eq!(fill(), most);
             let refused = sequencer.submit(commands.clone()).try_recv();
-            assert!(matches!(refused, Ok(Verdict::Overloaded)), "{refused:?}");
+            assert!(matches!(refused, Ok(Verdict::Overloaded(Full::Waiting))), "{refused:?}");
             drop(waiting.try_recv().expect("it waits"));
             assert_eq!(fill(), 1, "what was proposed gives its room back");
         }
+    }
+
+    #[test]
+    fn outcomes_under_way_are_counted_as_remembered() {
+        let state = State::default();
+        let named = |sequence| {
+            let once =
+                Once { id: RequestId::Node { incarnation: 1, sequence }, valid_until: LogTime::from_ms(1) };
+            Command { once: Some(once), ..take(1) }
+        };
+        let two = [named(1), take(1), named(2)];
+        assert_eq!(new_outcomes(&state, &two, 0), Some(2));
+        assert_eq!(new_outcomes(&state, &two, OUTCOMES_MAX - 2), Some(2));
+        assert_eq!(new_outcomes(&state, &two, OUTCOMES_MAX - 1), None);
+        assert_eq!(new_outcomes(&state, &[take(1)], OUTCOMES_MAX), Some(0), "what has no name takes no room");
     }
 }

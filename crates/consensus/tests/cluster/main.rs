@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "in a test binary `pub` says what a module offers to the others")]
 
+mod bounds;
 mod failover;
 mod membership;
 mod storage;

@@ -211,6 +211,8 @@ pub struct World {
     pub snapshot_entries: u64,
     pub snapshot_bytes: u64,
     pub retain_bytes: u64,
+    /// Nodes are given a state store.
+    pub keeps_state: bool,
 }
 
 pub fn key(name: &str) -> Key {
@@ -251,6 +253,7 @@ impl World {
             snapshot_entries: 50_000,
             snapshot_bytes: 64 << 20,
             retain_bytes: 64 << 20,
+            keeps_state: true,
         }
     }
 
@@ -285,7 +288,8 @@ impl World {
             pid: 0,
         };
         let contact = member(address).contact();
-        let state_store: Option<Box<dyn StateStore>> = Some(Box::new(self.store(id)));
+        let store = self.store(id);
+        let state_store = self.keeps_state.then(|| Box::new(store) as Box<dyn StateStore>);
         let start = Start { node: NodeId(id), contact, disk, wal, state_store, options, environment };
         let replica = Replica::start(start).await.expect("started");
         let (sockets, incoming) = mpsc::channel(64);
