@@ -3,11 +3,13 @@
 //!
 //! Invariants:
 //! * `due` holds exactly the keys that have an end, each at its end.
+//! * `counts` is what a count of every key of a database gives.
 //! * A key that was due at `now` is gone: a read never meets a key that should have ended.
 //! * The token of a key changes when the key appears or its value changes, and only then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::changes::Touched;
@@ -70,10 +72,21 @@ impl Entry {
     }
 }
 
+/// What is in one database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    pub keys: usize,
+    /// Keys that end by themselves.
+    pub ending: usize,
+    /// Of names and values.
+    pub bytes: usize,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keyspace {
     entries: BTreeMap<Key, Entry>,
     due: BTreeSet<(LogTime, Key)>,
+    counts: BTreeMap<u8, KeyCounts>,
     sum: Sum,
     pub(crate) touched: Touched<Key>,
 }
@@ -94,6 +107,20 @@ impl Keyspace {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
         self.entries.iter()
+    }
+
+    /// The keys of a database from a name on, in the order of names.
+    pub(crate) fn range(&self, database: u8, from: Bound<&[u8]>) -> impl Iterator<Item = (&Key, &Entry)> {
+        let from = match from {
+            Bound::Unbounded => Bound::Included(Key::new(database, [])),
+            from => from.map(|name| Key::new(database, name)),
+        };
+        let here = move |(key, _): &(&Key, &Entry)| key.database == database;
+        self.entries.range((from, Bound::Unbounded)).take_while(here)
+    }
+
+    pub(crate) fn counts(&self) -> &BTreeMap<u8, KeyCounts> {
+        &self.counts
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -127,6 +154,10 @@ impl Keyspace {
         self.take_out(&key);
         self.touched.note(&key);
         self.sum.add(row(&key, &entry));
+        let counts = self.counts.entry(key.database).or_default();
+        counts.keys += 1;
+        counts.ending += usize::from(entry.end.is_some());
+        counts.bytes += key.name.len() + entry.value.len();
         if let Some(end) = entry.end {
             self.due.insert((end, key.clone()));
         }
@@ -142,6 +173,10 @@ impl Keyspace {
     fn take_out(&mut self, key: &Key) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         self.sum.remove(row(key, &entry));
+        let counts = self.counts.get_mut(&key.database).expect("it has this key");
+        counts.keys -= 1;
+        counts.ending -= usize::from(entry.end.is_some());
+        counts.bytes -= key.name.len() + entry.value.len();
         if let Some(end) = entry.end {
             let was_due = self.due.remove(&(end, key.clone()));
             assert!(was_due, "{key:?} ends at {end} but is not due");

@@ -34,7 +34,7 @@ pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, Set
 pub use digest::Digest;
 pub use history::{AuditRecord, SealedHistory};
 pub use image::{Frozen, Image};
-pub use keyspace::{Entry, Key, Lease};
+pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use state::State;

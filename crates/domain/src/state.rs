@@ -1,6 +1,7 @@
 //! The whole, and the one function that changes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::changes::{Changes, Extent, RowCounts, TakenChanges};
 use crate::checkpoint::{Checkpoint, Integrity};
@@ -8,7 +9,7 @@ use crate::command::Audit;
 use crate::digest::Feed;
 use crate::history::{AuditRecord, History};
 use crate::image::{Frozen, Image, WrongDigest};
-use crate::keyspace::{Change, Entry, Key, Keyspace, Lease};
+use crate::keyspace::{Change, Entry, Key, KeyCounts, Keyspace, Lease};
 use crate::limits::{DATABASES, KEYS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
 use crate::once::{Outcomes, Remembered};
 use crate::tenures::Tenures;
@@ -206,6 +207,16 @@ impl State {
     /// Every key, in the order of (database, name).
     pub fn keys(&self) -> impl Iterator<Item = (&Key, &Entry)> {
         self.keys.iter()
+    }
+
+    /// The keys of one database from a name on, in the order of names: to look at many in several steps.
+    pub fn keys_from(&self, database: u8, from: Bound<&[u8]>) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.keys.range(database, from)
+    }
+
+    /// What is in each database that ever had a key.
+    pub fn counts(&self) -> &BTreeMap<u8, KeyCounts> {
+        self.keys.counts()
     }
 
     pub fn key_count(&self) -> usize {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::limits::{CLIENT_OUTCOME_MS, OUTCOME_BYTES};
 use domain::{
-    Action, Answer, Command, Entry, Expiry, Image, Key, LogTime, Once, Outcome, Position, Refusal, RequestId,
-    Stamp, State, Token,
+    Action, Answer, Command, Entry, Expiry, Image, Key, KeyCounts, LogTime, Once, Outcome, Position, Refusal,
+    RequestId, Stamp, State, Token,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -214,6 +214,17 @@ impl Run {
         let bytes = image.outcomes.iter().map(|(_, row)| OUTCOME_BYTES + value(&row.answer)).sum::<usize>();
         assert_eq!(self.state.outcome_bytes(), bytes);
         assert_eq!(self.state.outcome_count(), image.outcomes.len());
+        let mut counts: BTreeMap<u8, KeyCounts> = BTreeMap::new();
+        for (key, entry) in self.state.keys() {
+            let counts = counts.entry(key.database).or_default();
+            counts.keys += 1;
+            counts.ending += usize::from(entry.end.is_some());
+            counts.bytes += key.name.len() + entry.value.len();
+        }
+        let found = self.state.counts().iter().filter(|(_, counts)| counts.keys > 0);
+        assert_eq!(found.map(|(database, counts)| (*database, *counts)).collect::<BTreeMap<_, _>>(), counts);
+        let none = self.state.counts().values().filter(|counts| counts.keys == 0);
+        assert!(none.copied().all(|counts| counts == KeyCounts::default()));
     }
 
     /// The digest that grew with each command is that of the state made anew, and the image is the state.

@@ -52,6 +52,12 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// The reply to `KEYS`; beyond this the client is told to use `SCAN`.
 pub const LISTING_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Names met while the state is held once, about 0.1 ms …
+pub const WALK_STEP_KEYS: usize = 1024;
+
+/// … and their bytes, above which a step ends: the longest pattern costs each of them up to 1,024 comparisons.
+pub const WALK_STEP_BYTES: usize = 64 * 1024;
+
 /// The pattern of `KEYS`, `SCAN` and `CONFIG GET`. No key is longer, and matching costs at most key × pattern.
 pub const PATTERN_BYTES_MAX: usize = domain::limits::KEY_BYTES_MAX;
 
@@ -59,7 +65,7 @@ pub const PATTERN_BYTES_MAX: usize = domain::limits::KEY_BYTES_MAX;
 /// steps would cost more than they spare.
 pub const SCAN_COUNT_MIN: usize = 256;
 
-/// Most keys that one step of `SCAN` returns.
+/// Most keys that one step of `SCAN` returns: 10 MiB of the longest names.
 pub const SCAN_COUNT_MAX: usize = 10_000;
 
 /// Connections at a time, unless the configuration says otherwise: Redis's own default.

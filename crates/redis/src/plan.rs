@@ -1,9 +1,11 @@
 //! What has to be done to answer a request: the pure half of this edge ends here.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
 
+use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
 use crate::{Error, Failure, Reply};
 
 /// How a request will be answered. A reply is made from what the group said, and from nothing else.
@@ -14,6 +16,8 @@ pub(crate) enum Plan {
     Write { actions: Vec<Action>, reply: OnAnswers },
     /// Look at the state after a quorum round, or learn why that cannot be.
     Read(OnView),
+    /// Look at every key of a database.
+    Walk(Walk),
 }
 
 pub(crate) type OnAnswers = Box<dyn FnOnce(Vec<Result<Answer, Failure>>) -> Reply + Send>;
@@ -56,6 +60,60 @@ pub struct View<'a> {
     pub term: u64,
     /// The node that has tenure in this term.
     pub active: Option<NodeId>,
+}
+
+/// A walk over the names of a database, in their order and in steps between which others get their turn: a look at all
+/// of them would hold up `apply` for as long as it takes. It is no snapshot: what comes or goes meanwhile may be met or
+/// not, and what stays is met once.
+pub(crate) struct Walk {
+    database: u8,
+    last: Option<Arc<[u8]>>,
+    visitor: Box<dyn Visitor>,
+}
+
+/// What a walk is for.
+pub(crate) trait Visitor: Send {
+    /// Meets the next name; false: it has seen enough.
+    fn meet(&mut self, name: Arc<[u8]>) -> bool;
+
+    fn reply(self: Box<Self>) -> Reply;
+}
+
+/// One step of a walk.
+pub(crate) struct Ahead {
+    pub(crate) names: Vec<Arc<[u8]>>,
+    /// There were no more when it was looked. A walk that looked once more would never end while keys are written
+    /// whose names ascend.
+    is_last: bool,
+}
+
+impl Walk {
+    pub(crate) fn new(database: u8, visitor: impl Visitor + 'static) -> Self {
+        Self { database, last: None, visitor: Box::new(visitor) }
+    }
+
+    /// The next step: all that is done while the state is held.
+    pub(crate) fn ahead(&self, view: &View<'_>) -> Ahead {
+        let from = self.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut names = Vec::new();
+        let mut bytes = 0;
+        for (key, _) in view.state.keys_from(self.database, from) {
+            if names.len() >= WALK_STEP_KEYS || bytes >= WALK_STEP_BYTES {
+                return Ahead { names, is_last: false };
+            }
+            bytes += key.name.len();
+            names.push(key.name.clone());
+        }
+        Ahead { names, is_last: true }
+    }
+
+    /// Goes on by one step, or ends with the reply.
+    pub(crate) fn go(mut self, ahead: Ahead) -> Result<Self, Reply> {
+        let Ahead { names, is_last } = ahead;
+        self.last = names.last().cloned();
+        let more = names.into_iter().all(|name| self.visitor.meet(name)) && !is_last;
+        if more { Ok(self) } else { Err(self.visitor.reply()) }
+    }
 }
 
 /// Names under which the group tells about itself: to be read like keys, never written, never listed.

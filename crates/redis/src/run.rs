@@ -14,9 +14,9 @@ use crate::group::{Group, Look};
 use crate::limits::{RUN_BYTES_MAX, RUN_REQUESTS_MAX, UNREAD_BYTES_SOFT};
 use crate::metrics::Outcome;
 use crate::node::Node;
-use crate::plan::{OnAnswers, Plan};
+use crate::plan::{OnAnswers, Plan, Walk};
 use crate::session::Planned;
-use crate::{Failure, Reply};
+use crate::{Error, Failure, Reply};
 
 /// Looks at the state between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 16;
@@ -38,7 +38,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
     match plan {
         Plan::Local(_) => None,
         Plan::Write { .. } => Some(Kind::Write),
-        Plan::Read(_) => Some(Kind::Read),
+        Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
     }
 }
 
@@ -131,7 +131,7 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
                     Waiting::Results { count, reply }
                 }
                 Plan::Local(reply) => Waiting::Ready(reply),
-                Plan::Read(_) => unreachable!("a run of writes takes no reads"),
+                Plan::Read(_) | Plan::Walk(_) => unreachable!("a run of writes takes no reads"),
             },
         ));
     }
@@ -164,7 +164,7 @@ async fn propose<G: Group>(group: &G, actions: Vec<Action>) -> Vec<Result<Answer
 }
 
 async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node, executed: &mut Executed) {
-    let looks = requests.iter().any(|planned| matches!(planned.plan, Plan::Read(_)));
+    let looks = requests.iter().any(|planned| kind(&planned.plan) == Some(Kind::Read));
     let reading = if looks { group.read().await } else { Err(Failure::NoQuorum) };
     let mut turn = 0;
     while let Some(planned) = requests.pop_front() {
@@ -181,6 +181,10 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
                     Err(failure) => on_view(Err(*failure)),
                 }
             }
+            Plan::Walk(walk) => match &reading {
+                Ok(reading) => go(walk, reading).await,
+                Err(failure) => Error::from(*failure).into(),
+            },
             Plan::Write { .. } => unreachable!("a run of reads takes no writes"),
         };
         executed.say(node, &said, &reply);
@@ -189,4 +193,16 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
         }
     }
     executed.rest = requests;
+}
+
+/// Each look is at a state at least as new as the quorum round.
+async fn go(mut walk: Walk, reading: &impl Look) -> Reply {
+    loop {
+        let ahead = reading.look(|view| walk.ahead(view));
+        walk = match walk.go(ahead) {
+            Ok(walk) => walk,
+            Err(reply) => return reply,
+        };
+        tokio::task::yield_now().await;
+    }
 }

@@ -154,6 +154,13 @@ impl Bench {
                     None => self.model.look(|view| on_view(Ok(view))),
                 }
             }
+            Plan::Walk(mut walk) => loop {
+                let ahead = self.model.look(|view| walk.ahead(view));
+                walk = match walk.go(ahead) {
+                    Ok(walk) => walk,
+                    Err(reply) => break reply,
+                };
+            },
         };
         let mut out = BytesMut::new();
         if !silent {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use domain::limits::DATABASES;
+use domain::KeyCounts;
 
 use super::Call;
 use super::connection::VERSION;
@@ -163,8 +163,7 @@ impl Known {
 }
 
 fn memory(view: Option<&View<'_>>) -> String {
-    let used: usize =
-        view.map_or(0, |view| view.state.keys().map(|(key, entry)| key.name.len() + entry.value.len()).sum());
+    let used: usize = view.map_or(0, |view| view.state.counts().values().map(|counts| counts.bytes).sum());
     lines(
         "Memory",
         &[
@@ -194,14 +193,9 @@ fn persistence(view: Option<&View<'_>>) -> String {
 }
 
 fn keyspace(view: Option<&View<'_>>) -> String {
-    let mut counts = [(0_u64, 0_u64); DATABASES as usize];
-    for (key, entry) in view.iter().flat_map(|view| view.state.keys()) {
-        let (keys, ending) = &mut counts[usize::from(key.database)];
-        *keys += 1;
-        *ending += u64::from(entry.end.is_some());
-    }
     let mut text = lines("Keyspace", &[]);
-    for (database, (keys, ending)) in counts.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
+    let counts = view.iter().flat_map(|view| view.state.counts()).filter(|(_, counts)| counts.keys > 0);
+    for (database, KeyCounts { keys, ending, .. }) in counts {
         let _ = write!(text, "db{database}:keys={keys},expires={ending},avg_ttl=0\r\n");
     }
     text

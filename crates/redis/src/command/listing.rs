@@ -1,34 +1,44 @@
 //! Listings of keys. Virtual keys are in none of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use domain::Key;
 
 use super::{Call, glob};
 use crate::limits::{LISTING_BYTES_MAX, PATTERN_BYTES_MAX, SCAN_COUNT_MAX, SCAN_COUNT_MIN};
-use crate::plan::{Plan, View};
+use crate::plan::{Plan, Visitor, Walk};
 use crate::{Error, Reply};
 
 pub(super) fn dbsize(call: &mut Call<'_>) -> Result<Plan, Error> {
     let database = call.session.database;
-    Ok(Plan::read(move |view| Reply::count(names(view, database).count() as u64)))
+    let count = move |counts: &BTreeMap<_, domain::KeyCounts>| counts.get(&database).map_or(0, |c| c.keys);
+    Ok(Plan::read(move |view| Reply::count(count(view.state.counts()) as u64)))
 }
 
+/// `KEYS pattern`. Other than in Redis it is no snapshot, see [`Walk`].
 pub(super) fn keys(call: &mut Call<'_>) -> Result<Plan, Error> {
     let database = call.session.database;
-    let pattern = pattern(call)?;
-    Ok(Plan::read(move |view| {
-        let mut bytes = 0;
-        let mut found = Vec::new();
-        for name in names(view, database).filter(|name| glob::matches(&pattern, name)) {
-            bytes += name.len();
-            if bytes > LISTING_BYTES_MAX {
-                return Error::ListingTooLong.into();
-            }
-            found.push(Reply::Bulk(name.clone()));
+    let visitor = Matching { pattern: pattern(call)?, found: Vec::new(), bytes: 0 };
+    Ok(Plan::Walk(Walk::new(database, visitor)))
+}
+
+struct Matching {
+    pattern: Vec<u8>,
+    found: Vec<Reply>,
+    bytes: usize,
+}
+
+impl Visitor for Matching {
+    fn meet(&mut self, name: Arc<[u8]>) -> bool {
+        if glob::matches(&self.pattern, &name) {
+            self.bytes += name.len();
+            self.found.push(Reply::Bulk(name));
         }
-        Reply::Array(found)
-    }))
+        self.bytes <= LISTING_BYTES_MAX
+    }
+
+    fn reply(self: Box<Self>) -> Reply {
+        if self.bytes > LISTING_BYTES_MAX { Error::ListingTooLong.into() } else { Reply::Array(self.found) }
+    }
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
@@ -56,28 +66,46 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Plan, Error> {
         }
     }
     let count = count.clamp(SCAN_COUNT_MIN, SCAN_COUNT_MAX);
-    Ok(Plan::read(move |view| {
-        let (next, step) = step(view, database, cursor, count);
-        let wanted = |name: &Arc<[u8]>| strings && matching.as_ref().is_none_or(|p| glob::matches(p, name));
-        let found = step.into_iter().filter(wanted).map(Reply::Bulk).collect();
-        Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(found)])
-    }))
+    let step = Step { cursor, count, matching, strings, ahead: BTreeMap::new(), names: 0, more: false };
+    Ok(Plan::Walk(Walk::new(database, step)))
 }
 
-/// The next `count` keys after the cursor, with all that share the last one's hash, and the cursor after them.
-fn step(view: &View<'_>, database: u8, cursor: u64, count: usize) -> (u64, Vec<Arc<[u8]>>) {
-    let mut ahead: Vec<(u64, &Arc<[u8]>)> =
-        names(view, database).map(|name| (place(name), name)).filter(|(place, _)| *place > cursor).collect();
-    let next = if ahead.len() > count {
-        let (_, (last, _), _) = ahead.select_nth_unstable(count - 1);
-        let last = *last;
-        let more = ahead.iter().any(|(place, _)| *place > last);
-        ahead.retain(|(place, _)| *place <= last);
-        if more { last } else { 0 }
-    } else {
-        0
-    };
-    (next, ahead.into_iter().map(|(_, name)| name.clone()).collect())
+/// The next `count` keys after the cursor, with all that share the last one's hash.
+struct Step {
+    cursor: u64,
+    count: usize,
+    matching: Option<Vec<u8>>,
+    strings: bool,
+    /// By their place, which few share.
+    ahead: BTreeMap<u64, Vec<Arc<[u8]>>>,
+    names: usize,
+    /// There are keys beyond these.
+    more: bool,
+}
+
+impl Visitor for Step {
+    fn meet(&mut self, name: Arc<[u8]>) -> bool {
+        let place = place(&name);
+        if place > self.cursor {
+            self.ahead.entry(place).or_default().push(name);
+            self.names += 1;
+        }
+        while let Some(last) = self.ahead.last_entry()
+            && self.names - last.get().len() >= self.count
+        {
+            self.names -= last.remove().len();
+            self.more = true;
+        }
+        true
+    }
+
+    fn reply(self: Box<Self>) -> Reply {
+        let Self { matching, strings, ahead, more, .. } = *self;
+        let next = ahead.last_key_value().filter(|_| more).map_or(0, |(last, _)| *last);
+        let wanted = |name: &Arc<[u8]>| strings && matching.as_ref().is_none_or(|p| glob::matches(p, name));
+        let found = ahead.into_values().flatten().filter(wanted).map(Reply::Bulk).collect();
+        Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(found)])
+    }
 }
 
 /// FNV-1a, mixed and cut to 1 … 2^53, so that every client can hold a cursor exactly and none is the 0 that begins
@@ -90,11 +118,6 @@ fn place(name: &[u8]) -> u64 {
     (mixed >> 11) + 1
 }
 
-fn names<'a>(view: &'a View<'_>, database: u8) -> impl Iterator<Item = &'a Arc<[u8]>> {
-    let here = move |key: &&Key| key.database == database;
-    view.state.keys().map(|(key, _)| key).filter(here).map(|key| &key.name)
-}
-
 fn pattern(call: &mut Call<'_>) -> Result<Vec<u8>, Error> {
     let pattern = call.arguments.take()?;
     if pattern.len() > PATTERN_BYTES_MAX { Err(Error::PatternTooLong) } else { Ok(pattern.to_vec()) }
@@ -104,8 +127,84 @@ fn pattern(call: &mut Call<'_>) -> Result<Vec<u8>, Error> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::*;
+    use crate::codec::inline;
+    use crate::group::Look;
+    use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
     use crate::options::Options;
     use crate::testing::Bench;
+
+    /// The names that each look at the state takes, and the reply.
+    fn walk(bench: &mut Bench, line: &str, mut between: impl FnMut(&mut Bench)) -> (Vec<usize>, Reply) {
+        let planned = bench.plan(inline::split(line.as_bytes()).unwrap());
+        let Plan::Walk(mut walk) = planned.plan else { panic!("{line} is no walk") };
+        let mut looks = Vec::new();
+        loop {
+            let ahead = bench.model.look(|view| walk.ahead(view));
+            looks.push(ahead.names.len());
+            walk = match walk.go(ahead) {
+                Ok(walk) => walk,
+                Err(reply) => return (looks, reply),
+            };
+            between(bench);
+        }
+    }
+
+    fn names(reply: &Reply) -> usize {
+        let Reply::Array(names) = reply else { panic!("{reply:?}") };
+        names.len()
+    }
+
+    #[test]
+    fn a_walk_takes_few_names_at_a_look() {
+        let mut bench = Bench::new(Options::default());
+        for n in 0..2500 {
+            bench.say(&format!("SET key{n} v"));
+        }
+        bench.say("SELECT 1");
+        for n in 0..100 {
+            bench.say(&format!("SET {n:01000} v"));
+        }
+        let long = WALK_STEP_BYTES / 1000 + 1;
+        assert_eq!(walk(&mut bench, "KEYS *", |_| {}).0, [long, 100 - long]);
+        bench.say("SELECT 0");
+        let (looks, reply) = walk(&mut bench, "KEYS *9", |_| {});
+        assert_eq!((looks, names(&reply)), (vec![WALK_STEP_KEYS, WALK_STEP_KEYS, 452], 250));
+        assert_eq!(walk(&mut bench, "SCAN 0", |_| {}).0.len(), 3);
+        bench.say("SELECT 2");
+        assert_eq!(walk(&mut bench, "KEYS *", |_| {}), (vec![0], Reply::Array(vec![])));
+    }
+
+    #[test]
+    fn a_walk_meets_what_stays_whatever_comes_and_goes() {
+        let mut bench = Bench::new(Options::default());
+        for n in 0..2500 {
+            bench.say(&format!("SET {n:04}stays v"));
+            bench.say(&format!("SET {n:04}goes v"));
+        }
+        let mut turn = 0;
+        let (looks, reply) = walk(&mut bench, "KEYS *stays", |bench| {
+            for n in 0..500 {
+                bench.say(&format!("DEL {:04}goes", 500 * turn + n));
+                bench.say(&format!("SET {:04}comes v", 5 * n + turn));
+            }
+            turn += 1;
+        });
+        // Each time there is one more at the end.
+        assert!((5..10).contains(&looks.len()), "{looks:?}");
+        assert_eq!(names(&reply), 2500);
+    }
+
+    #[test]
+    fn a_listing_that_grows_too_long_ends_at_once() {
+        let mut bench = Bench::new(Options::default());
+        for n in 0..9000 {
+            bench.say(&format!("SET {n:01000} v"));
+        }
+        let (looks, reply) = walk(&mut bench, "KEYS *", |_| {});
+        assert!(matches!(reply, Reply::Error(_)), "{reply:?}");
+        assert!(looks.iter().sum::<usize>() < LISTING_BYTES_MAX / 1000 + WALK_STEP_KEYS);
+    }
 
     /// The cursor and the keys of one step.
     fn step(bench: &mut Bench, cursor: &str) -> (String, Vec<String>) {
