@@ -9,11 +9,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, lease_service_server::LeaseService};
 
-use crate::limits::{LIST_MAX, WATCH_BUFFER};
+use crate::limits::WATCH_BUFFER;
+use crate::page::page;
 use crate::refusal::{Reason, from_propose, from_read, from_refusal};
 
 /// Leases are the keys of database 0.
-const DATABASE: u8 = 0;
+pub(crate) const DATABASE: u8 = 0;
 
 #[derive(Clone)]
 pub struct Leases {
@@ -95,7 +96,7 @@ pub(crate) fn read_header(replica: &Replica, reading: &Reading) -> v1::ReplyHead
     }
 }
 
-fn to_wire(name: &str, lease: Option<domain::Lease>) -> v1::Lease {
+pub(crate) fn to_wire(name: &str, lease: Option<domain::Lease>) -> v1::Lease {
     let name = name.to_owned();
     match lease {
         None => v1::Lease { name, ..v1::Lease::default() },
@@ -201,28 +202,10 @@ impl LeaseService for Leases {
     }
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
-        let v1::ListRequest { prefix, after, limit } = request.into_inner();
-        let limit = if limit == 0 { LIST_MAX } else { (limit as usize).min(LIST_MAX) };
         let reading = self.replica.read().await.map_err(from_read)?;
         let header = read_header(&self.replica, &reading);
-        let state = reading.state();
-        let mut leases: Vec<v1::Lease> = state
-            .keys()
-            .filter(|(key, _)| key.database == DATABASE && key.name.starts_with(prefix.as_bytes()))
-            .filter(|(key, _)| after.is_empty() || *key.name > *after.as_bytes())
-            .take(limit + 1)
-            .map(|(key, entry)| {
-                to_wire(&String::from_utf8_lossy(&key.name), Some(entry.lease(reading.clock)))
-            })
-            .collect();
-        let more = leases.len() > limit;
-        leases.truncate(limit);
-        let next_after = if more { leases.last().map(|lease| lease.name.clone()) } else { None };
-        Ok(Response::new(v1::ListResponse {
-            header: Some(header),
-            leases,
-            next_after: next_after.unwrap_or_default(),
-        }))
+        let (leases, next_after) = page(&reading.state(), reading.clock, &request.into_inner());
+        Ok(Response::new(v1::ListResponse { header: Some(header), leases, next_after }))
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -7,6 +7,7 @@
 pub mod cluster;
 pub mod lease;
 pub mod limits;
+mod page;
 pub mod refusal;
 pub mod server;
 

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Leases on one page of a list.
-pub const LIST_MAX: usize = 1000;
+/// Leases on one page of a list …
+pub const LIST_ROWS_MAX: usize = 1000;
+
+/// … and their bytes, above which a page ends: so many of the longest holders would take 64 MiB, and a gRPC client takes
+/// no message above 4 MiB unless told to.
+pub const LIST_BYTES_MAX: usize = 1024 * 1024;
 
 /// Largest request: a lease name, a holder, and room to grow.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
