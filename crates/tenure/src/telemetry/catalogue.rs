@@ -109,6 +109,11 @@ const RAFT: &[Instrument] = &[
     gauge("tenure_raft_outcomes_remembered", "Outcomes kept so that a repeated command runs once.", |seen| {
         one(seen.outcomes as u64)
     }),
+    gauge(
+        "tenure_raft_outcomes_bytes",
+        "What they count for; at 256 MiB new commands are refused as overload.",
+        |seen| one(seen.outcome_bytes as u64),
+    ),
     counter("tenure_raft_reads_total", "Linearizable reads that were served at this node.", |seen| {
         one(seen.raft.reads.get())
     }),

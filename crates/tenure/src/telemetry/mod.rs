@@ -47,6 +47,7 @@ struct Seen {
     keys: usize,
     keys_ending: usize,
     outcomes: usize,
+    outcome_bytes: usize,
     raft: Arc<consensus::Metrics>,
     wal: Arc<WalMetrics>,
     redis: Arc<redis::Metrics>,
@@ -93,10 +94,10 @@ impl Telemetry {
 
     fn look(&self) -> Seen {
         let status = self.replica.status();
-        let (active, keys, keys_ending, outcomes) = {
+        let (active, keys, keys_ending, outcomes, outcome_bytes) = {
             let state = self.replica.local();
             let active = is_active(&status, state.tenure());
-            (active, state.key_count(), state.ending_count(), state.outcome_count())
+            (active, state.key_count(), state.ending_count(), state.outcome_count(), state.outcome_bytes())
         };
         Seen {
             status,
@@ -104,6 +105,7 @@ impl Telemetry {
             keys,
             keys_ending,
             outcomes,
+            outcome_bytes,
             raft: self.replica.metrics(),
             wal: self.replica.log_metrics(),
             redis: self.redis.clone(),
