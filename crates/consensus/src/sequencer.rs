@@ -87,12 +87,14 @@ impl Sequencer {
     }
 
     /// Submits commands to be proposed by this node, in the order of the calls. At most
-    /// [`BATCH_COMMANDS_MAX`] at once.
+    /// [`BATCH_COMMANDS_MAX`] and [`BATCH_BYTES_MAX`] at once.
     pub(crate) fn submit(&self, commands: Vec<Command>) -> oneshot::Receiver<Verdict> {
-        assert!(commands.len() <= BATCH_COMMANDS_MAX, "the caller splits what is larger than an entry");
+        let bytes = size(&commands);
+        let fits = commands.len() <= BATCH_COMMANDS_MAX && bytes <= BATCH_BYTES_MAX;
+        assert!(fits, "the caller splits what is larger than an entry");
         let (verdict, receiver) = oneshot::channel();
         // The receiver is just below in the stack, so it is there to be told.
-        let Some(share) = acquire(&self.room_bytes, size(&commands)) else {
+        let Some(share) = acquire(&self.room_bytes, bytes) else {
             let _ = verdict.send(Verdict::Overloaded(Full::Waiting));
             return receiver;
         };
