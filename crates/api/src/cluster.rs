@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, cluster_service_server::ClusterService};
 
-use crate::lease::{cluster_id, read_header};
+use crate::lease::{cluster_id, look};
 use crate::limits::{QUORUM_WAIT_MAX, WATCH_BUFFER};
 use crate::refusal::{Reason, from_admin, from_read};
 
@@ -119,8 +119,9 @@ impl ClusterService for Cluster {
 
     async fn members(&self, _: Request<v1::MembersRequest>) -> Result<Response<v1::MembersResponse>, Status> {
         let reading = self.replica.read().await.map_err(from_read)?;
-        let members = self.replica.members().iter().map(member_to_wire).collect();
-        Ok(Response::new(v1::MembersResponse { header: Some(read_header(&self.replica, &reading)), members }))
+        let (header, members) = look(&self.replica, &reading, |_| self.replica.members());
+        let members = members.iter().map(member_to_wire).collect();
+        Ok(Response::new(v1::MembersResponse { header: Some(header), members }))
     }
 
     async fn add_member(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consensus::{Reading, Replica};
-use domain::{Action, Answer, Key, Made, Token};
+use domain::{Action, Answer, Key, Made, State, Token};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -71,29 +71,39 @@ impl Leases {
         Some((lease.holder, lease.token))
     }
 
-    fn look(&self, reading: &Reading, name: &str) -> v1::Lease {
+    fn look(&self, reading: &Reading, name: &str) -> (v1::ReplyHeader, v1::Lease) {
         let key = Key::new(DATABASE, name.as_bytes());
-        to_wire(name, reading.state().lease(&key, reading.clock))
+        look(&self.replica, reading, |state| to_wire(name, state.lease(&key, reading.clock)))
     }
 }
 
 pub(crate) fn cluster_id(replica: &Replica) -> String {
-    replica.status().cluster_id.map(hex).unwrap_or_default()
+    replica.cluster_id().map(hex).unwrap_or_default()
 }
 
 pub(crate) fn hex(id: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(id))
 }
 
-pub(crate) fn read_header(replica: &Replica, reading: &Reading) -> v1::ReplyHeader {
-    v1::ReplyHeader {
+/// What a reading shows, and its place among all commands: both from one look, between which nothing is applied.
+pub(crate) fn look<T>(
+    replica: &Replica,
+    reading: &Reading,
+    show: impl FnOnce(&State) -> T,
+) -> (v1::ReplyHeader, T) {
+    let (serial, shown) = {
+        let state = reading.state();
+        (state.serial(), show(&state))
+    };
+    let header = v1::ReplyHeader {
         cluster_id: cluster_id(replica),
         node: replica.node().0,
         term: reading.term,
         log_index: reading.index,
-        serial: reading.state().serial().0,
+        serial: serial.0,
         repeated: false,
-    }
+    };
+    (header, shown)
 }
 
 pub(crate) fn to_wire(name: &str, lease: Option<domain::Lease>) -> v1::Lease {
@@ -196,15 +206,15 @@ impl LeaseService for Leases {
         let name = request.into_inner().name;
         key(&name)?;
         let reading = self.replica.read().await.map_err(from_read)?;
-        let header = read_header(&self.replica, &reading);
-        let lease = self.look(&reading, &name);
+        let (header, lease) = self.look(&reading, &name);
         Ok(Response::new(v1::GetResponse { header: Some(header), lease: Some(lease) }))
     }
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         let reading = self.replica.read().await.map_err(from_read)?;
-        let header = read_header(&self.replica, &reading);
-        let (leases, next_after) = page(&reading.state(), reading.clock, &request.into_inner());
+        let request = request.into_inner();
+        let (header, (leases, next_after)) =
+            look(&self.replica, &reading, |state| page(state, reading.clock, &request));
         Ok(Response::new(v1::ListResponse { header: Some(header), leases, next_after }))
     }
 
@@ -219,11 +229,11 @@ impl LeaseService for Leases {
             let mut told: Option<(Option<String>, Option<u64>)> = None;
             let mut reading = first;
             loop {
-                let lease = leases.look(&reading, &name);
+                let (header, lease) = leases.look(&reading, &name);
                 let seen = (lease.holder.clone(), lease.token);
                 if told.as_ref() != Some(&seen) {
                     told = Some(seen);
-                    let header = Some(read_header(&leases.replica, &reading));
+                    let header = Some(header);
                     if tx.send(Ok(v1::WatchResponse { header, lease: Some(lease) })).await.is_err() {
                         return;
                     }

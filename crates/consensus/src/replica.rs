@@ -266,6 +266,11 @@ impl Replica {
         self.shared.node
     }
 
+    /// Drawn when the group was founded; `None` before this node is a part of one.
+    pub fn cluster_id(&self) -> Option<[u8; 16]> {
+        self.shared.cluster_id.get().copied()
+    }
+
     /// Bootstraps the group, once, through this node.
     pub async fn init(&self, founders: &[Member]) -> Result<(), AdminError> {
         self.admin.init(founders).await
