@@ -119,7 +119,7 @@ impl ClusterService for Cluster {
 
     async fn members(&self, _: Request<v1::MembersRequest>) -> Result<Response<v1::MembersResponse>, Status> {
         let reading = self.replica.read().await.map_err(from_read)?;
-        let (header, members) = look(&self.replica, &reading, |_| self.replica.members());
+        let (header, members) = look(&self.replica, &reading, |_, _| self.replica.members());
         let members = members.iter().map(member_to_wire).collect();
         Ok(Response::new(v1::MembersResponse { header: Some(header), members }))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consensus::{Reading, Replica};
-use domain::{Action, Answer, Key, Made, State, Token};
+use domain::{Action, Answer, Key, LogTime, Made, State, Token};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -73,7 +73,7 @@ impl Leases {
 
     fn look(&self, reading: &Reading, name: &str) -> (v1::ReplyHeader, v1::Lease) {
         let key = Key::new(DATABASE, name.as_bytes());
-        look(&self.replica, reading, |state| to_wire(name, state.lease(&key, reading.clock)))
+        look(&self.replica, reading, |state, now| to_wire(name, state.lease(&key, now)))
     }
 }
 
@@ -85,15 +85,17 @@ pub(crate) fn hex(id: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(id))
 }
 
-/// What a reading shows, and its place among all commands: both from one look, between which nothing is applied.
+/// What a reading shows at which log time, and its place among all commands: all from one look, while nothing is
+/// applied.
 pub(crate) fn look<T>(
     replica: &Replica,
     reading: &Reading,
-    show: impl FnOnce(&State) -> T,
+    show: impl FnOnce(&State, LogTime) -> T,
 ) -> (v1::ReplyHeader, T) {
     let (serial, shown) = {
         let state = reading.state();
-        (state.serial(), show(&state))
+        // Since the round was over, more may have been applied here, and with it a later time.
+        (state.serial(), show(&state, reading.clock.max(state.now())))
     };
     let header = v1::ReplyHeader {
         cluster_id: cluster_id(replica),
@@ -214,7 +216,7 @@ impl LeaseService for Leases {
         let reading = self.replica.read().await.map_err(from_read)?;
         let request = request.into_inner();
         let (header, (leases, next_after)) =
-            look(&self.replica, &reading, |state| page(state, reading.clock, &request));
+            look(&self.replica, &reading, |state, now| page(state, now, &request));
         Ok(Response::new(v1::ListResponse { header: Some(header), leases, next_after }))
     }
 

@@ -40,7 +40,13 @@ impl Look for Reading {
         // Before the state is locked below: it takes the same lock.
         let active = self.active();
         let state = self.state();
-        look(&View { state: &state, clock: self.clock, leader: self.leader, term: self.term, active })
+        look(&View {
+            state: &state,
+            clock: self.clock.max(state.now()),
+            leader: self.leader,
+            term: self.term,
+            active,
+        })
     }
 }
 
