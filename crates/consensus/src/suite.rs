@@ -52,7 +52,7 @@ impl Spawn for World {
     }
 
     fn log_writer(&self, writer: store::Writer) {
-        tokio::spawn(writer.run_async());
+        tokio::spawn(writer.run_async(async || ()));
     }
 }
 

@@ -127,7 +127,7 @@ impl Spawn for Tasks {
     }
 
     fn log_writer(&self, writer: store::Writer) {
-        self.0.lock().spawn(writer.run_async());
+        self.0.lock().spawn(writer.run_async(async || ()));
     }
 }
 

@@ -83,9 +83,11 @@ impl Writer {
         self.stop();
     }
 
-    /// The same as a task. The disk is still called directly: for a disk that does not block.
-    pub async fn run_async(mut self) {
+    /// The same as a task. The disk is still called directly: for a disk that does not block. What a write takes in
+    /// the caller's time, `pace` waits before each.
+    pub async fn run_async<F: Future<Output = ()>>(mut self, mut pace: impl FnMut() -> F) {
         while let Some(first) = self.queue.recv().await {
+            pace().await;
             if self.step(first).is_break() {
                 return;
             }

@@ -384,7 +384,7 @@ fn a_task_takes_the_same_steps_and_leaves_nobody_waiting() {
     let Bench { disk, wal, writer, .. } = Bench::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let task = tokio::spawn(writer.run_async());
+        let task = tokio::spawn(writer.run_async(async || ()));
         let (tell, told) = oneshot::channel();
         let done: Done = Box::new(move |result| {
             let _ = tell.send(result.is_ok());
