@@ -22,19 +22,21 @@ fn the_leader_is_stopped_twenty_times() {
     suite::alone("leader_stopped", async {
         let mut cluster = Cluster::start().await?;
         let undisturbed = undisturbed(&cluster).await?;
-        let mut gaps = Vec::new();
+        let (mut gaps, mut return_gaps) = (Vec::new(), Vec::new());
         let (mut answered, mut unread) = (0, 0);
         for round in 0..suite::times(20) {
-            let (gap, here) =
+            let stopped =
                 stop_the_leader(&mut cluster, round).await.with_context(|| format!("round {round}"))?;
-            gaps.push(gap);
-            answered += here.iter().map(|account| account.ledger.acknowledged).sum::<u64>();
-            unread += here.iter().map(|account| account.unanswered.len()).sum::<usize>();
+            gaps.push(stopped.gap);
+            return_gaps.push(stopped.return_gap);
+            answered += stopped.here.iter().map(|account| account.ledger.acknowledged).sum::<u64>();
+            unread += stopped.here.iter().map(|account| account.unanswered.len()).sum::<usize>();
         }
         let (median, worst) = figures::median_and_worst(&gaps);
         let figure = serde_json::json!({
             "stops": gaps.len(), "undisturbed_gap_ms": figures::millis(undisturbed),
             "median_gap_ms": figures::millis(median), "worst_gap_ms": figures::millis(worst),
+            "worst_gap_of_a_return_ms": figures::millis(figures::median_and_worst(&return_gaps).1),
             "answered_by_the_stopping": answered, "unread_by_the_stopping": unread,
             "all_ms": gaps.iter().map(|d| figures::millis(*d)).collect::<Vec<_>>(),
         });
@@ -60,8 +62,17 @@ async fn undisturbed(cluster: &Cluster) -> Result<Duration> {
     accounts.iter().map(|account| longest_gap(account, from, to)).max().context("there were clients")
 }
 
-/// The longest gap at the other nodes, and the accounts of the clients of the one that stopped.
-async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<(Duration, Vec<Account>)> {
+/// What a stop did to the clients.
+struct Stopped {
+    /// The longest gap at the other nodes, from the signal until the load flows without the node.
+    gap: Duration,
+    /// The same while the node comes back.
+    return_gap: Duration,
+    /// The accounts of the node's own clients.
+    here: Vec<Account>,
+}
+
+async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<Stopped> {
     let leader = cluster.wait_ready().await?.leader.context("a ready cluster has a leader")?;
     let pid = cluster.pid(leader).await?;
     let mut load = load(cluster, format!("stop{round}"));
@@ -73,9 +84,9 @@ async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<(Duratio
     })
     .await?;
     load.run_on(5000).await?;
-    // Its return is not to be noticed either.
-    cluster.wait_ready().await?;
     let to = Instant::now();
+    cluster.wait_ready().await?;
+    let returned = Instant::now();
     let accounts = load.finish().await?;
     let (here, there): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| account.home == leader);
 
@@ -92,10 +103,11 @@ async fn stop_the_leader(cluster: &mut Cluster, round: usize) -> Result<(Duratio
     for account in &here {
         ensure!(account.closed.is_some(), "a client of the stopping node still waits");
     }
-    let gap =
-        there.iter().map(|account| longest_gap(account, from, to)).max().context("there were others")?;
+    let longest = |from, to| there.iter().map(|account| longest_gap(account, from, to)).max();
+    let gap = longest(from, to).context("there were others")?;
+    let return_gap = longest(to, returned).context("there were others")?;
     let all = || here.iter().chain(&there).map(|account| &account.ledger);
     ledger::verify_together(all(), &mut connection).await?;
     ledger::verify_tokens(all())?;
-    Ok((gap, here))
+    Ok(Stopped { gap, return_gap, here })
 }
