@@ -6,6 +6,7 @@ mod asked;
 mod check;
 mod rules;
 mod run;
+mod sim;
 mod test;
 mod tidy;
 mod tools;
@@ -19,6 +20,8 @@ cargo xtask check                       only reads: format, lints, documents, de
 cargo xtask fix                         writes: format, lints that can mend themselves
 cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign clients included
 cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls; 30 minutes, needs strace
+cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed given by the commit
+cargo xtask sim --seed S                one of them
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
@@ -47,6 +50,9 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
         ["soak", "stalls"] => asked::soak_stalls(SOAK_MINUTES),
         ["soak", "stalls", "--minutes", minutes] => asked::soak_stalls(minutes),
+        ["sim", "--seed", seed] => sim::one(seed.parse()?),
+        ["sim", "--seeds", count] => sim::sim(count.parse()?, None),
+        ["sim", "--seeds", count, "--from", first] => sim::sim(count.parse()?, Some(first.parse()?)),
         ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, output, succeeds, target};
-use crate::tools;
+use crate::{sim, tools};
 
 /// What the end-to-end tests of one kind are named by, and how many of them may run at a time.
 const SUITES: [(&str, &str); 2] = [("beside::", "3"), ("alone::", "1")];
@@ -48,6 +48,12 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
             command.env("TENURE_QUICK", "1");
         }
         run(&mut command, &mut totals)?;
+    }
+    if filter.is_none_or(|part| "simulation".contains(part)) {
+        let seeds = if quick { sim::SEEDS_QUICK } else { sim::SEEDS };
+        let all_well = sim::sim(seeds, None)?;
+        totals.passed += usize::from(all_well);
+        totals.failed += usize::from(!all_well);
     }
     let Totals { passed, failed, broken } = totals;
     println!("{passed} passed, {} failed", failed + broken);

@@ -1,0 +1,95 @@
+//! What holds at every moment, whatever goes wrong: looked at between two steps, over all nodes at once.
+
+use std::collections::BTreeMap;
+
+use consensus::{Replica, Role};
+use domain::{Digest, LogTime};
+
+use crate::world::Place;
+
+/// Digests are remembered for so many serials.
+const DIGESTS_MAX: usize = 4096;
+
+#[derive(Default)]
+pub(crate) struct Invariants {
+    leaders: BTreeMap<u64, Place>,
+    digests: BTreeMap<u64, (Place, Digest)>,
+    /// Of each node, over all its lives.
+    terms: BTreeMap<Place, u64>,
+    /// Of each node, in its present life.
+    lives: BTreeMap<Place, Seen>,
+    /// Comparisons made of two nodes at one serial.
+    pub(crate) compared: u64,
+    pub(crate) violations: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    committed: u64,
+    applied: u64,
+    purged: u64,
+    now: LogTime,
+    serial: u64,
+}
+
+impl Invariants {
+    /// A life has ended: what it had not made durable may be gone.
+    pub(crate) fn forget(&mut self, node: Place) {
+        self.lives.remove(&node);
+    }
+
+    pub(crate) fn look(&mut self, node: Place, replica: &Replica) {
+        let status = replica.status();
+        let (now, digest, serial) = {
+            let state = replica.local();
+            (state.now(), state.digest(), state.serial().0)
+        };
+        let before = self.lives.get(&node).copied().unwrap_or_default();
+        let seen =
+            Seen { committed: status.committed, applied: status.applied, purged: status.purged, now, serial };
+        for (what, before, seen) in [
+            ("the commit index", before.committed, seen.committed),
+            ("the applied index", before.applied, seen.applied),
+            ("the purged index", before.purged, seen.purged),
+            ("log time", before.now.as_ns(), seen.now.as_ns()),
+            ("the serial", before.serial, seen.serial),
+        ] {
+            if seen < before {
+                self.report(format!("{what} of node {node} went back from {before} to {seen}"));
+            }
+        }
+        self.lives.insert(node, seen);
+        let term = self.terms.entry(node).or_default();
+        let before = std::mem::replace(term, status.term.max(*term));
+        if status.term < before {
+            self.report(format!("the term of node {node} went back from {before} to {}", status.term));
+        }
+        if status.role == Role::Leader {
+            let leader = *self.leaders.entry(status.term).or_insert(node);
+            if leader != node {
+                self.report(format!("nodes {leader} and {node} both lead in term {}", status.term));
+            }
+        }
+        if status.purged > status.applied || status.applied > status.last_log.max(status.snapshot) {
+            self.report(format!("node {node} has purged, applied and logged out of order: {status:?}"));
+        }
+        // The serial names a state: entries that change nothing take none.
+        match self.digests.get(&serial) {
+            Some((other, theirs)) if *theirs != digest => {
+                self.report(format!(
+                    "nodes {other} and {node} differ at serial {serial}: {theirs} and {digest}"
+                ));
+            }
+            Some((other, _)) => self.compared += u64::from(*other != node),
+            None => drop(self.digests.insert(serial, (node, digest))),
+        }
+        while self.digests.len() > DIGESTS_MAX {
+            self.digests.pop_first();
+        }
+    }
+
+    fn report(&mut self, what: String) {
+        tracing::error!(what, "violated");
+        self.violations.push(what);
+    }
+}

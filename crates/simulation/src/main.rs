@@ -1,0 +1,44 @@
+//! One run of the simulation: `simulation --seed S`. Ends with 0 if all promises were kept, 1 if one was broken, 3 if
+//! too little happened to say.
+
+use std::process::ExitCode;
+
+use simulation::plan::Plan;
+use simulation::run;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seed = match &arguments[..] {
+        [flag, seed] if flag == "--seed" => seed.parse().ok(),
+        _ => None,
+    };
+    let Some(seed) = seed else {
+        eprintln!("simulation --seed S");
+        return ExitCode::from(2);
+    };
+    if let Ok(filter) = std::env::var("SIMULATION_LOG") {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .without_time()
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    match run::run(Plan::of(seed)) {
+        Ok(report) => {
+            println!("{}", report.summary);
+            for violation in &report.violations {
+                eprintln!("{violation}");
+            }
+            match (report.violations.is_empty(), report.is_conclusive) {
+                (false, _) => ExitCode::from(1),
+                (true, true) => ExitCode::SUCCESS,
+                (true, false) => ExitCode::from(3),
+            }
+        }
+        Err(error) => {
+            eprintln!("seed {seed}: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

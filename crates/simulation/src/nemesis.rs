@@ -1,0 +1,446 @@
+//! Makes things go wrong, and well again, in the order that the seed draws.
+//!
+//! It stands outside: between two steps of the simulation it cuts links, ends processes and spoils disks. Whatever it
+//! does has an end that it knows beforehand, and [`Nemesis::heal`] ends everything at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use consensus::Change;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use turmoil::Sim;
+
+use crate::plan::{Fault, Plan};
+use crate::replacement::Replacement;
+use crate::world::{End, Node, Order, Place, SYNC_TIME};
+
+/// How long a process stays dead.
+const DEAD_MS: std::ops::Range<u64> = 100..4000;
+
+/// How long a network or disk fault lasts. Longer than a slow election, shorter than the phase.
+const FAULT_MS: std::ops::Range<u64> = 200..6000;
+
+pub(crate) struct Nemesis {
+    plan: Arc<Plan>,
+    random: StdRng,
+    nodes: BTreeMap<Place, Arc<Node>>,
+    /// When the next fault comes.
+    next: Duration,
+    /// Processes that are gone, and when they come back.
+    dead: BTreeMap<Place, Duration>,
+    /// Members that will never come back.
+    gone: BTreeSet<Place>,
+    /// Those with a damaged file, which may refuse to start or to go on.
+    damaged: BTreeMap<Place, String>,
+    replacement: Option<Replacement>,
+    /// Faults that last, and when they end.
+    lasting: Vec<(Duration, Lasting)>,
+    /// How often each was done.
+    done: BTreeMap<Fault, u32>,
+    buried: Vec<Place>,
+    /// Nodes that ended, or would not start, without a reason.
+    violations: Vec<String>,
+}
+
+/// What has to be undone.
+enum Lasting {
+    Cut(Vec<(Place, Place)>),
+    Held(Vec<(Place, Place)>),
+    Lossy(Place, Place),
+    Slow(Place, Place),
+    SlowDisk(Place),
+    FullDisk(Place),
+}
+
+impl Nemesis {
+    pub(crate) fn new(plan: Arc<Plan>, random: StdRng, nodes: BTreeMap<Place, Arc<Node>>) -> Self {
+        Self {
+            plan,
+            random,
+            nodes,
+            next: Duration::MAX,
+            dead: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            damaged: BTreeMap::new(),
+            replacement: None,
+            lasting: Vec::new(),
+            done: BTreeMap::new(),
+            buried: Vec::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// The nodes that are, or are to be, members; dead ones too.
+    pub(crate) fn members(&self) -> Vec<Place> {
+        let places = self.nodes.iter().filter(|(_, node)| node.id().is_some()).map(|(place, _)| *place);
+        places.filter(|place| !self.gone.contains(place)).collect()
+    }
+
+    /// No member is being replaced.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.replacement.is_none()
+    }
+
+    pub(crate) fn take_violations(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.violations)
+    }
+
+    /// From now on.
+    pub(crate) fn begin(&mut self, now: Duration) {
+        self.next = now + self.plan.calm;
+    }
+
+    /// Whose life has ended since this was last asked.
+    pub(crate) fn take_buried(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.buried)
+    }
+
+    pub(crate) fn done(&self) -> &BTreeMap<Fault, u32> {
+        &self.done
+    }
+
+    /// Between two steps.
+    pub(crate) fn turn(&mut self, sim: &mut Sim<'_>) {
+        let now = sim.elapsed();
+        self.bury_the_dead(sim, now);
+        self.wake_the_dead(sim, now);
+        if self.replacement.as_mut().is_some_and(|one| one.turn(sim, &self.nodes, &mut self.random)) {
+            self.replacement = None;
+        }
+        let (over, lasting) = std::mem::take(&mut self.lasting).into_iter().partition(|(end, _)| *end <= now);
+        self.lasting = lasting;
+        let over: Vec<(Duration, Lasting)> = over;
+        for (_, fault) in over {
+            self.undo(sim, fault);
+        }
+        if now >= self.next {
+            let calm = self.plan.calm.as_millis() as u64;
+            self.next = now + Duration::from_millis(self.random.random_range(calm / 4..=calm * 2));
+            let faults: Vec<Fault> = self.plan.faults.iter().copied().collect();
+            if let Some(fault) = faults.choose(&mut self.random).copied()
+                && self.strike(sim, fault, now)
+            {
+                tracing::info!(?fault, at_ms = now.as_millis() as u64, "fault");
+                *self.done.entry(fault).or_default() += 1;
+            }
+        }
+    }
+
+    /// Ends every fault; processes that are gone come back at once.
+    pub(crate) fn heal(&mut self, sim: &mut Sim<'_>) {
+        self.next = Duration::MAX;
+        for (_, fault) in std::mem::take(&mut self.lasting) {
+            self.undo(sim, fault);
+        }
+        for at in self.dead.values_mut() {
+            *at = sim.elapsed();
+        }
+    }
+
+    /// All machines lose power at once and come back.
+    pub(crate) fn cut_all_power(&mut self, sim: &mut Sim<'_>) {
+        let now = sim.elapsed();
+        for place in self.living() {
+            self.kill(sim, place, now, true);
+            self.dead.insert(place, now + Duration::from_millis(100));
+        }
+    }
+
+    /// Processes that ended by themselves, or that their disk has left.
+    fn bury_the_dead(&mut self, sim: &mut Sim<'_>, now: Duration) {
+        for place in self.living() {
+            let node = self.nodes[&place].clone();
+            let lost_power = node.directory.disk.has_lost_power();
+            let end = node.end();
+            if end.is_none() && !lost_power {
+                continue;
+            }
+            sim.crash(node.host());
+            node.bury();
+            self.buried.push(place);
+            if lost_power {
+                node.directory.disk.crash();
+            }
+            match end {
+                Some(End::Refused(why) | End::Crashed(why)) if self.names_the_damage(place, &why) => {
+                    tracing::info!(place, why, "damage was found");
+                    self.gone.insert(place);
+                    self.replace(place);
+                    continue;
+                }
+                Some(End::Refused(why)) if !lost_power => {
+                    self.violations
+                        .push(format!("node {place} would not start on what it had written: {why}"));
+                }
+                Some(End::Crashed(why)) if !lost_power && !self.plan.spoils_disks() => {
+                    self.violations
+                        .push(format!("node {place} ended itself without a fault of its disk: {why}"));
+                }
+                _ => {}
+            }
+            self.dead.insert(place, now + draw(&mut self.random, DEAD_MS));
+        }
+    }
+
+    /// Whether a node says which of its files is damaged, and is right.
+    fn names_the_damage(&self, place: Place, why: &str) -> bool {
+        self.damaged.get(&place).is_some_and(|file| why.contains(file.as_str()))
+    }
+
+    /// One that is gone for good gets a successor, if there is a spare.
+    fn replace(&mut self, victim: Place) {
+        let spare = self.nodes.values().find(|node| node.id().is_none()).map(|node| node.place);
+        if let Some(spare) = spare {
+            self.replacement = Some(Replacement::new(victim, spare));
+        }
+    }
+
+    /// A member may be lost now: no other is, and there is a spare.
+    fn may_lose_one(&self) -> bool {
+        let is_spare = |node: &Arc<Node>| node.id().is_none();
+        self.replacement.is_none()
+            && self.damaged.keys().all(|place| self.gone.contains(place))
+            && self.nodes.values().any(is_spare)
+    }
+
+    /// Members with a process.
+    fn living(&self) -> Vec<Place> {
+        self.members().into_iter().filter(|place| !self.dead.contains_key(place)).collect()
+    }
+
+    fn wake_the_dead(&mut self, sim: &mut Sim<'_>, now: Duration) {
+        let due: Vec<Place> = self.dead.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            self.dead.remove(&id);
+            sim.bounce(self.nodes[&id].host());
+        }
+    }
+
+    /// False if it cannot be done now.
+    fn strike(&mut self, sim: &mut Sim<'_>, fault: Fault, now: Duration) -> bool {
+        let ids = self.members();
+        let end = now + draw(&mut self.random, FAULT_MS);
+        match fault {
+            Fault::Kill => {
+                let victims = self.victims();
+                victims.iter().for_each(|id| self.kill(sim, *id, now, false));
+                !victims.is_empty()
+            }
+            Fault::PowerCut => {
+                let victims = self.victims();
+                victims.iter().for_each(|id| self.kill(sim, *id, now, true));
+                !victims.is_empty()
+            }
+            Fault::TornWrite => self.with_living(|node, random| {
+                node.directory.disk.lose_power_in(random.random_range(0..8));
+            }),
+            Fault::DiskError => self.with_living(|node, random| {
+                if random.random() {
+                    node.directory.disk.fail_sync_in(random.random_range(0..4));
+                } else {
+                    node.directory.disk.fail_write_in(random.random_range(0..4));
+                }
+            }),
+            Fault::Isolate => {
+                let one = self.any();
+                let cut = both_ways(&[one], &others(&ids, &[one]));
+                self.cut(sim, cut, end)
+            }
+            Fault::Halves => {
+                let some = self.some(&ids);
+                let cut = both_ways(&some, &others(&ids, &some));
+                self.cut(sim, cut, end)
+            }
+            Fault::Bridge => {
+                let bridge = self.any();
+                let rest = others(&ids, &[bridge]);
+                let some = self.some(&rest);
+                let cut = both_ways(&some, &others(&rest, &some));
+                self.cut(sim, cut, end)
+            }
+            Fault::OneWay => {
+                let one = self.any();
+                let to = others(&ids, &[one]);
+                let mut cut: Vec<(Place, Place)> = to.iter().map(|to| (one, *to)).collect();
+                if self.random.random() {
+                    cut = cut.into_iter().map(|(from, to)| (to, from)).collect();
+                }
+                self.cut(sim, cut, end)
+            }
+            Fault::Hold => {
+                let one = self.any();
+                let held: Vec<(Place, Place)> =
+                    others(&ids, &[one]).iter().map(|other| (one, *other)).collect();
+                for (a, b) in &held {
+                    sim.hold(self.nodes[a].host(), self.nodes[b].host());
+                }
+                self.lasting.push((end, Lasting::Held(held)));
+                true
+            }
+            Fault::Loss => {
+                let (a, b) = self.link();
+                let rate = self.random.random_range(0.001..0.05);
+                sim.set_link_fail_rate(self.nodes[&a].host(), self.nodes[&b].host(), rate);
+                self.lasting.push((end, Lasting::Lossy(a, b)));
+                true
+            }
+            Fault::Slow => {
+                let (a, b) = self.link();
+                let latency = Duration::from_millis(self.random.random_range(20..400));
+                sim.set_link_max_message_latency(self.nodes[&a].host(), self.nodes[&b].host(), latency);
+                self.lasting.push((end, Lasting::Slow(a, b)));
+                true
+            }
+            Fault::SlowDisk => {
+                let one = self.any();
+                self.nodes[&one].sync_time.set(Duration::from_millis(self.random.random_range(20..500)));
+                self.lasting.push((end, Lasting::SlowDisk(one)));
+                true
+            }
+            Fault::DiskFull => {
+                let one = self.any();
+                self.nodes[&one].directory.disk.set_capacity(0);
+                self.lasting.push((end, Lasting::FullDisk(one)));
+                true
+            }
+            Fault::ClockStep => {
+                let one = self.any();
+                self.nodes[&one].clock.step(self.random.random_range(-3_600_000..=3_600_000));
+                true
+            }
+            Fault::Transfer => {
+                let (at, to) = (self.any(), self.any());
+                let to = self.nodes[&to].id().filter(|_| self.random.random());
+                self.nodes[&at].order(Order::Change(Change::Transfer(to)))
+            }
+            Fault::Drain => {
+                let one = self.any();
+                self.nodes[&one].order(Order::Stop)
+            }
+            Fault::BitFlip => self.may_lose_one() && self.flip_a_bit(sim, now),
+            Fault::Replace => {
+                let living = self.living();
+                let Some(victim) = living.choose(&mut self.random).copied().filter(|_| self.may_lose_one())
+                else {
+                    return false;
+                };
+                self.kill(sim, victim, now, true);
+                self.dead.remove(&victim);
+                self.gone.insert(victim);
+                self.replace(victim);
+                true
+            }
+        }
+    }
+
+    fn kill(&mut self, sim: &mut Sim<'_>, place: Place, now: Duration, with_power: bool) {
+        let node = &self.nodes[&place];
+        sim.crash(node.host());
+        node.bury();
+        self.buried.push(place);
+        if with_power {
+            node.directory.disk.crash();
+            if self.random.random() {
+                node.directory.state.forget();
+            }
+        } else {
+            node.directory.disk.kill();
+        }
+        self.dead.insert(place, now + draw(&mut self.random, DEAD_MS));
+    }
+
+    /// A process dies, and of what it wrote a bit is not as it was.
+    fn flip_a_bit(&mut self, sim: &mut Sim<'_>, now: Duration) -> bool {
+        let Some(victim) = self.living().choose(&mut self.random).copied() else { return false };
+        self.kill(sim, victim, now, false);
+        let disk = &self.nodes[&victim].directory.disk;
+        let files = disk.names().into_iter().filter_map(|name| Some((disk.bytes(&name)?.len() as u64, name)));
+        let files: Vec<(u64, String)> = files.filter(|(len, _)| *len > 0).collect();
+        let Some((len, name)) = files.choose(&mut self.random) else { return false };
+        // Most of a log's segment is empty: what is written is at its beginning.
+        let bits = if self.random.random() { len * 8 } else { (len * 8).min(1 << 16) };
+        disk.flip_bit(name, self.random.random_range(0..bits));
+        tracing::info!(victim, name, "a bit flips");
+        self.damaged.insert(victim, name.clone());
+        true
+    }
+
+    /// Mostly one, at times several or all of those that live.
+    fn victims(&mut self) -> Vec<Place> {
+        let mut living = self.living();
+        living.shuffle(&mut self.random);
+        let count = match self.random.random_range(0..10) {
+            0 => living.len(),
+            1 | 2 => 2,
+            _ => 1,
+        };
+        living.truncate(count);
+        living
+    }
+
+    fn with_living(&mut self, act: impl FnOnce(&Node, &mut StdRng)) -> bool {
+        match self.living().choose(&mut self.random) {
+            Some(place) => {
+                act(&self.nodes[place], &mut self.random);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn any(&mut self) -> Place {
+        *self.members().choose(&mut self.random).expect("there are members")
+    }
+
+    fn link(&mut self) -> (Place, Place) {
+        let mut members = self.members();
+        members.shuffle(&mut self.random);
+        (members[0], members[1])
+    }
+
+    /// Some of these, not all and not none; a single one is all that it can be.
+    fn some(&mut self, of: &[Place]) -> Vec<Place> {
+        let mut of = of.to_vec();
+        of.shuffle(&mut self.random);
+        of.truncate(self.random.random_range(1..of.len().max(2)));
+        of
+    }
+
+    fn cut(&mut self, sim: &mut Sim<'_>, cut: Vec<(Place, Place)>, end: Duration) -> bool {
+        for (from, to) in &cut {
+            sim.partition_oneway(self.nodes[from].host(), self.nodes[to].host());
+        }
+        self.lasting.push((end, Lasting::Cut(cut)));
+        true
+    }
+
+    fn undo(&mut self, sim: &mut Sim<'_>, fault: Lasting) {
+        let host = |id: &Place| self.nodes[id].host();
+        match fault {
+            Lasting::Cut(cut) => cut.iter().for_each(|(from, to)| sim.repair_oneway(host(from), host(to))),
+            Lasting::Held(held) => held.iter().for_each(|(a, b)| sim.release(host(a), host(b))),
+            Lasting::Lossy(a, b) => sim.set_link_fail_rate(host(&a), host(&b), 0.0),
+            Lasting::Slow(a, b) => {
+                sim.set_link_max_message_latency(host(&a), host(&b), self.plan.latency_max)
+            }
+            Lasting::SlowDisk(id) => self.nodes[&id].sync_time.set(SYNC_TIME),
+            Lasting::FullDisk(id) => self.nodes[&id].directory.disk.set_capacity(u64::MAX),
+        }
+    }
+}
+
+fn draw(random: &mut StdRng, ms: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(random.random_range(ms))
+}
+
+fn others(of: &[Place], without: &[Place]) -> Vec<Place> {
+    let without: BTreeSet<Place> = without.iter().copied().collect();
+    of.iter().filter(|id| !without.contains(id)).copied().collect()
+}
+
+fn both_ways(some: &[Place], others: &[Place]) -> Vec<(Place, Place)> {
+    some.iter().flat_map(|a| others.iter().flat_map(|b| [(*a, *b), (*b, *a)])).collect()
+}

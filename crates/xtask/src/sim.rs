@@ -1,0 +1,163 @@
+//! `cargo xtask sim`: many runs of the simulation, each a process of its own, so that no run leaves anything behind
+//! for the next.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::run::{cargo, root, succeeds, target};
+
+/// Fresh seeds of a whole test, and of a quick one: about three seconds of a processor each.
+pub(crate) const SEEDS: u64 = 100;
+pub(crate) const SEEDS_QUICK: u64 = 20;
+
+/// Seeds that failed once, one a line, with what they found: they run first, for ever.
+const REGRESSIONS: &str = "crates/simulation/seeds.txt";
+
+/// Runs repeated to see that they are the same to the last answer.
+const REPEATED: usize = 3;
+
+/// The least share of runs in which enough happened to say something, in percent.
+const CONCLUSIVE_MIN: usize = 90;
+
+/// What became of one seed.
+struct Run {
+    seed: u64,
+    /// 0: every promise was kept; 1: one was broken; 3: too little happened.
+    code: Option<i32>,
+    summary: Value,
+    said: String,
+}
+
+/// The old seeds, `count` fresh ones from `first` on, and some of them twice.
+pub(crate) fn sim(count: u64, first: Option<u64>) -> Result<bool> {
+    let program = build()?;
+    let first = match first {
+        Some(first) => first,
+        None => of_the_commit()?,
+    };
+    let old = regressions()?;
+    let started = Instant::now();
+    let mut seeds = old.clone();
+    seeds.extend(first..first + count);
+    let runs = run_all(&program, &seeds);
+    let repeated: Vec<u64> = seeds.iter().rev().take(REPEATED).copied().collect();
+    let again = run_all(&program, &repeated);
+    let differ: Vec<u64> = again
+        .iter()
+        .filter(|again| runs.iter().any(|run| run.seed == again.seed && run.summary != again.summary))
+        .map(|run| run.seed)
+        .collect();
+    for seed in &differ {
+        println!("seed {seed} did not run the same way twice");
+    }
+    let failed: Vec<&Run> = runs.iter().filter(|run| !matches!(run.code, Some(0 | 3))).collect();
+    for run in &failed {
+        println!(
+            "seed {} failed; run it again with: cargo xtask sim --seed {}\n{}",
+            run.seed, run.seed, run.said
+        );
+    }
+    let fresh = runs.iter().filter(|run| !old.contains(&run.seed));
+    let conclusive = fresh.filter(|run| run.code == Some(0)).count();
+    println!("{}", figures(&runs, started));
+    println!(
+        "{} seeds from {first} and {} old ones: {} failed, {conclusive} of the fresh conclusive, {} differ when repeated",
+        count,
+        old.len(),
+        failed.len(),
+        differ.len()
+    );
+    Ok(failed.is_empty() && differ.is_empty() && conclusive * 100 >= CONCLUSIVE_MIN * count as usize)
+}
+
+/// One seed, with all that it has to say.
+pub(crate) fn one(seed: u64) -> Result<bool> {
+    let program = build()?;
+    succeeds(Command::new(program).args(["--seed", &seed.to_string()]))
+}
+
+fn build() -> Result<PathBuf> {
+    ensure!(
+        succeeds(cargo().args(["build", "--release", "--package", "simulation"]))?,
+        "it does not compile"
+    );
+    Ok(target().join("release/simulation"))
+}
+
+/// Fresh for each commit, and the same for everybody who runs it.
+fn of_the_commit() -> Result<u64> {
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()).output();
+    let head = String::from_utf8(head.context("git cannot be run")?.stdout)?;
+    let digits = head.get(..12).context("git names no commit; give a seed")?;
+    Ok(u64::from_str_radix(digits, 16)?)
+}
+
+fn regressions() -> Result<Vec<u64>> {
+    let text = std::fs::read_to_string(root().join(REGRESSIONS))?;
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let seed = |line: &str| {
+        let seed = line.split_whitespace().next().unwrap_or_default();
+        seed.parse().with_context(|| format!("{REGRESSIONS}: {line}"))
+    };
+    lines.map(seed).collect()
+}
+
+/// As many at a time as there are processors.
+fn run_all(program: &PathBuf, seeds: &[u64]) -> Vec<Run> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = run(program, *seed);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(program: &PathBuf, seed: u64) -> Run {
+    let output = Command::new(program).args(["--seed", &seed.to_string()]).stdin(Stdio::null()).output();
+    match output {
+        Ok(Output { status, stdout, stderr }) => Run {
+            seed,
+            code: status.code(),
+            summary: serde_json::from_slice(&stdout).unwrap_or_default(),
+            said: format!("{}\n{status}", String::from_utf8_lossy(&stderr).trim_end()),
+        },
+        Err(error) => Run { seed, code: None, summary: Value::Null, said: error.to_string() },
+    }
+}
+
+/// Sums over all runs.
+fn figures(runs: &[Run], started: Instant) -> Value {
+    let sum = |what: &str| runs.iter().filter_map(|run| run.summary[what].as_u64()).sum::<u64>();
+    let mut faults: BTreeMap<String, u64> = BTreeMap::new();
+    for (fault, count) in runs.iter().filter_map(|run| run.summary["faults"].as_object()).flatten() {
+        *faults.entry(fault.clone()).or_default() += count.as_u64().unwrap_or_default();
+    }
+    serde_json::json!({
+        "runs": runs.len(),
+        "inconclusive": runs.iter().filter(|run| run.code == Some(3)).count(),
+        "seconds": started.elapsed().as_secs(),
+        "simulated_seconds": sum("simulated_ms") / 1000,
+        "operations": sum("operations"),
+        "acknowledged": sum("acknowledged"),
+        "unknown": sum("unknown"),
+        "refused": sum("refused"),
+        "undecided": sum("undecided"),
+        "digests_compared": sum("digests_compared"),
+        "faults": faults,
+    })
+}
