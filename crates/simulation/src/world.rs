@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use store::WalOptions;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use turmoil::Sim;
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -28,6 +29,9 @@ pub(crate) const REDIS_PORT: u16 = 7179;
 
 /// What a sync of a good disk takes.
 pub(crate) const SYNC_TIME: Duration = Duration::from_micros(1500);
+
+/// How long a stopping node waits for the connections of others, as the real one does.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Orders that wait at a node.
 const ORDERS_WAITING_MAX: usize = 16;
@@ -203,12 +207,16 @@ impl Node {
         }
         replica.drain().await;
         let _ = stop.send(true);
-        redis.drain().await;
-        let _ = redis_served.await;
-        let _ = api.await;
+        let doors = async {
+            redis.drain().await;
+            let _ = redis_served.await;
+            let _ = api.await;
+        };
+        // Whoever is cut off never closes its side.
+        let _ = timeout(STOP_GRACE, doors).await;
         replica.shutdown().await;
         let _ = stop_peers.send(true);
-        let _ = peers.await;
+        let _ = timeout(STOP_GRACE, peers).await;
         Ok(())
     }
 
