@@ -15,8 +15,10 @@ pub trait Disk: Send + Sync + 'static {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file. Durable after [`Disk::sync_dir`]. Open handles stay readable.
     fn remove(&self, path: &str) -> io::Result<()>;
-    /// Makes a directory directly below the root if it is not there; durable on return.
-    fn create_dir(&self, directory: &str) -> io::Result<()>;
+    /// Opens a directory directly below the root, and makes it if it is not there. On return every name in it and in
+    /// the root is durable: a process that died may have left names that can be seen and yet be lost with the power,
+    /// and what is built on them must not be.
+    fn open_dir(&self, directory: &str) -> io::Result<()>;
     /// The names of the files in a directory (`""` is the root), sorted.
     fn list(&self, directory: &str) -> io::Result<Vec<String>>;
     /// Makes creations, renames and removals in a directory durable.

@@ -51,7 +51,7 @@ pub struct History {
 impl History {
     /// Opens the directory. Partial imports stay, to be resumed.
     pub fn open(disk: Arc<dyn Disk>) -> Result<History, Error> {
-        disk.create_dir(DIRECTORY).during(|| format!("making {DIRECTORY}"))?;
+        disk.open_dir(DIRECTORY).during(|| format!("opening the directory {DIRECTORY}"))?;
         Ok(History { disk })
     }
 

@@ -65,9 +65,10 @@ impl Disk for RealDisk {
         fs::remove_file(self.root.join(path))
     }
 
-    fn create_dir(&self, directory: &str) -> io::Result<()> {
+    fn open_dir(&self, directory: &str) -> io::Result<()> {
         fs::create_dir_all(self.root.join(directory))?;
-        self.sync_dir("")
+        self.sync_dir("")?;
+        self.sync_dir(directory)
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
@@ -182,7 +183,7 @@ mod tests {
     fn files_keep_what_was_written() {
         let directory = tempfile::tempdir().unwrap();
         let disk = RealDisk::open(directory.path()).unwrap();
-        disk.create_dir("sub").unwrap();
+        disk.open_dir("sub").unwrap();
         let file = disk.open("sub/a", OpenMode::Create).unwrap();
         file.set_len(4096).unwrap();
         file.write_durable_at(b"tenure", 512).unwrap();

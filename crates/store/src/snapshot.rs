@@ -44,7 +44,7 @@ pub struct Snapshots {
 impl Snapshots {
     /// Opens the directory and removes what was not finished.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Snapshots, Error> {
-        disk.create_dir(DIRECTORY).during(|| format!("making {DIRECTORY}"))?;
+        disk.open_dir(DIRECTORY).during(|| format!("opening the directory {DIRECTORY}"))?;
         let snapshots = Snapshots { disk, writers: Arc::default() };
         for name in snapshots.names()?.iter().filter(|name| name.ends_with(TEMPORARY)) {
             snapshots.remove(&format!("{DIRECTORY}/{name}"))?;
@@ -480,6 +480,26 @@ mod tests {
         let disk = FaultyDisk::new(1);
         drop(Snapshots::open(disk.mount()).unwrap().create(id(1)).unwrap());
         assert_eq!(disk.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_start_finds_stays() {
+        let mut found = 0;
+        for seed in 0..32 {
+            let disk = FaultyDisk::new(seed);
+            write(&disk, 5).unwrap();
+            let snapshots = Snapshots::open(disk.mount()).unwrap();
+            let writer = snapshots.create(id(6)).unwrap();
+            // Of the file and, after it has its name, of the directory.
+            disk.fail_sync_in(seed % 2);
+            assert!(writer.finish(b"").is_err());
+            disk.kill();
+            let seen = Snapshots::open(disk.mount()).unwrap().ids().unwrap();
+            found += usize::from(seen.contains(&id(6)));
+            disk.crash();
+            assert_eq!(Snapshots::open(disk.mount()).unwrap().ids().unwrap(), seen, "seed {seed}");
+        }
+        assert_eq!(found, 16);
     }
 
     #[test]

@@ -47,8 +47,9 @@ impl Disk for Mount {
         settle_names(fate)
     }
 
-    fn create_dir(&self, _directory: &str) -> io::Result<()> {
-        enter(&self.world, self.boot, Operation::Read).map(drop)
+    fn open_dir(&self, directory: &str) -> io::Result<()> {
+        self.sync_dir("")?;
+        self.sync_dir(directory)
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {

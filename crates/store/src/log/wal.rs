@@ -78,7 +78,10 @@ impl Wal {
     pub fn open(disk: Arc<dyn Disk>, options: WalOptions, crash: Crash) -> Result<(Wal, Writer), Error> {
         options.check()?;
         let directory = Directory { disk, name: options.directory.clone() };
-        directory.disk.create_dir(&directory.name).during(|| format!("making {}", directory.name))?;
+        directory
+            .disk
+            .open_dir(&directory.name)
+            .during(|| format!("opening the directory {}", directory.name))?;
         let mut numbers = directory.numbers()?;
         let created = numbers.is_empty();
         if created {
