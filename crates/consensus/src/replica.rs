@@ -104,7 +104,7 @@ impl Replica {
         if let Some((_, restored)) = &mut state_store {
             machine.track(restored.take());
         }
-        let network = Network::new(shared.clone());
+        let network = Network::new(shared.clone(), wal.clone());
         let log = LogStore::new(wal.clone());
         let raft = Raft::new(node.0, Arc::new(config), network, log, machine).await;
         let raft = raft.map_err(|fatal| Error::Raft(fatal.to_string()))?;

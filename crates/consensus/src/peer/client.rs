@@ -19,6 +19,7 @@ use openraft::raft::{
     AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
+use store::Wal;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer;
@@ -36,15 +37,17 @@ type Appended = Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>;
 #[derive(Clone)]
 pub(crate) struct Network {
     shared: Arc<Shared>,
+    wal: Wal,
 }
 
 impl Network {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(shared: Arc<Shared>, wal: Wal) -> Self {
+        Self { shared, wal }
     }
 
     fn connection(&self, target: u64, contact: &Contact, entries: Lane) -> Connection {
-        Connection { shared: self.shared.clone(), target, address: contact.peer.clone(), entries }
+        let (shared, wal) = (self.shared.clone(), self.wal.clone());
+        Connection { shared, wal, target, address: contact.peer.clone(), entries }
     }
 }
 
@@ -67,6 +70,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
+    wal: Wal,
     target: u64,
     address: String,
     /// The lane that `stream_append` uses.
@@ -104,6 +108,12 @@ impl NetStreamAppend<TypeConfig> for Connection {
                     None
                 }
             });
+            // What follows on a purged entry cannot be read any more, and openraft would ask for it for ever: the
+            // stream breaks off, as if the peer had not answered, and openraft decides anew, for a snapshot.
+            let (wal, entries) = (self.wal.clone(), self.entries);
+            let requests = requests.take_while(move |request| {
+                std::future::ready(entries != Lane::Entries || !follows_on_purged(&wal, request))
+            });
             let mut client = self.client(self.entries)?;
             // A long-lived stream has no deadline of its own: keepalive breaks it when the peer is frozen. Only
             // its opening, and the whole of a heartbeat, are bound.
@@ -136,6 +146,12 @@ impl NetStreamAppend<TypeConfig> for Connection {
             Ok(Box::pin(stream::iter(all)) as BoxStream<'s, Appended>)
         })
     }
+}
+
+/// Whether this is what [`LogStore`](crate::log_store::LogStore) gives of entries that were purged: none.
+fn follows_on_purged(wal: &Wal, request: &peer::AppendRequest) -> bool {
+    let previous = request.previous.as_ref().map_or(0, |id| id.index);
+    request.entries.is_empty() && wal.log_state().purged.is_some_and(|purged| previous < purged.index)
 }
 
 /// The stream, then what `last` returns when it has ended.
