@@ -16,14 +16,7 @@ fn main() -> ExitCode {
         eprintln!("simulation --seed S");
         return ExitCode::from(2);
     };
-    if let Ok(filter) = std::env::var("SIMULATION_LOG") {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .without_time()
-            .with_ansi(false)
-            .with_writer(std::io::stderr)
-            .init();
-    }
+    log();
     match run::run(Plan::of(seed)) {
         Ok(report) => {
             println!("{}", report.summary);
@@ -41,4 +34,19 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Set up in a thread of its own: the order of hash maps is drawn a thread, and a run that tells what it does is to be
+/// the same run.
+fn log() {
+    let Ok(filter) = std::env::var("SIMULATION_LOG") else { return };
+    let init = move || {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .without_time()
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .init();
+    };
+    std::thread::spawn(init).join().expect("the filter is valid");
 }

@@ -227,8 +227,10 @@ impl Node {
             move |reason: &str| {
                 tracing::info!(node = %id, reason, "a node ends itself");
                 node.life.lock().end.get_or_insert(End::Crashed(reason.to_owned()));
-                // It has no process any more that could write.
-                node.directory.disk.kill();
+                // It has no process any more that could write. If it was for want of power, that comes back later.
+                if !node.directory.disk.has_lost_power() {
+                    node.directory.disk.kill();
+                }
             }
         };
         Start {

@@ -138,11 +138,17 @@ fn a_refused_renewal_may_have_run_before() {
     let mut longer = before.clone();
     longer[1].call = Call::Renew { holder: "a".to_owned(), token: 1, ttl_ms: Some(2_000) };
     let look = simulation::judge::Lease { ttl_ms: Some(2_000), ..lease("a", 1, 1_990) };
-    passes(&history(longer.into_iter().chain([
+    passes(&history(longer.clone().into_iter().chain([
         done(2, 20, 21, Call::Inspect, Reply::Inspected(Some(look))).at(3),
         done(3, 30, 31, release("a", 1), Reply::Released).at(4),
     ])));
     passes(&history(before.into_iter().chain([done(3, 30, 31, release("a", 1), Reply::Released).at(4)])));
+    // With a fifth of the length: the lease ends long before the grant would have.
+    let mut shorter = longer;
+    shorter[1].call = Call::Renew { holder: "a".to_owned(), token: 1, ttl_ms: Some(200) };
+    passes(&history(
+        shorter.into_iter().chain([done(2, 300, 301, acquire("b", 1_000), acquired("b", 3)).at(3)]),
+    ));
 }
 
 #[test]
