@@ -18,7 +18,7 @@ use crate::once::Naming;
 use crate::peer::Lane;
 use crate::router::Router;
 use crate::shared::Shared;
-use crate::types::{Contact, Member, Raft, decode_contact, encode_contact};
+use crate::types::{Contact, LogId, Member, Raft, decode_contact, encode_contact};
 
 /// A learner may be promoted when it lacks at most this many entries.
 const PROMOTE_LAG_MAX: u64 = 1000;
@@ -123,26 +123,52 @@ impl Admin {
         Ok(())
     }
 
-    /// The leader adopts learners that nothing was ever replicated to. Never voters: one that comes back empty
-    /// has forgotten its votes, and its id is spent.
-    pub(crate) async fn adopt_learners(self) {
+    /// What the leader does for its members.
+    pub(crate) async fn tend_members(self) {
+        let mut unfinished = None;
         loop {
             sleep(LEADER_WAIT / 6).await;
-            let waiting: Vec<(u64, String)> = {
-                let metrics = self.raft.metrics();
-                let seen = metrics.borrow_watched();
-                let Some(replication) = &seen.replication else { continue };
-                let membership = seen.membership_config.membership();
-                let fresh = |id: &u64| replication.get(id).is_none_or(|matching| matching.is_none());
-                let learners = membership.learner_ids().filter(fresh);
-                learners.filter_map(|id| Some((id, membership.get_node(&id)?.peer.clone()))).collect()
-            };
-            for (id, address) in waiting {
-                if let Err(why) = self.adopt_peer(&address, self.shared.route(id)).await {
-                    tracing::info!(learner = id, why, "the new member is not there yet");
-                }
+            if self.leads() {
+                self.adopt_learners().await;
+                unfinished = self.finish_change(unfinished).await;
             }
         }
+    }
+
+    /// Adopts learners that nothing was ever replicated to. Never voters: one that comes back empty has forgotten its
+    /// votes, and its id is spent.
+    async fn adopt_learners(&self) {
+        let waiting: Vec<(u64, String)> = {
+            let metrics = self.raft.metrics();
+            let seen = metrics.borrow_watched();
+            let Some(replication) = &seen.replication else { return };
+            let membership = seen.membership_config.membership();
+            let fresh = |id: &u64| replication.get(id).is_none_or(|matching| matching.is_none());
+            let learners = membership.learner_ids().filter(fresh);
+            learners.filter_map(|id| Some((id, membership.get_node(&id)?.peer.clone()))).collect()
+        };
+        for (id, address) in waiting {
+            if let Err(why) = self.adopt_peer(&address, self.shared.route(id)).await {
+                tracing::info!(learner = id, why, "the new member is not there yet");
+            }
+        }
+    }
+
+    /// A change of voters has two steps, and between them everything needs both majorities. If the leader that began one
+    /// is gone, the next one finishes it: whoever asked for the change may not ask again.
+    async fn finish_change(&self, seen_before: Option<LogId>) -> Option<LogId> {
+        let membership = self.shared.membership.read().clone();
+        let [_, .., voters] = &membership.membership().get_joint_config()[..] else { return None };
+        let unfinished = *membership.log_id();
+        // The change of a living leader is over before the second look.
+        if seen_before == unfinished {
+            tracing::info!(?voters, "finishing a change of voters that was left half done");
+            let change = ChangeMembers::ReplaceAllVoters(voters.clone());
+            if let Err(error) = self.wrote(self.raft.change_membership(change, false)).await {
+                tracing::warn!(%error, "the change of voters is not finished");
+            }
+        }
+        unfinished
     }
 }
 
@@ -382,11 +408,13 @@ impl Admin {
     }
 }
 
-/// The members by the latest membership applied here.
+/// The members by the latest membership applied here. While a change of voters is half done, those before it: they are
+/// still needed, and a newcomer cannot yet be relied on.
 pub(crate) fn members(shared: &Shared) -> Vec<Member> {
     let membership = shared.membership.read();
-    let voters: BTreeSet<u64> = membership.voter_ids().collect();
-    membership.nodes().map(|(id, contact)| contact.clone().member(NodeId(*id), voters.contains(id))).collect()
+    let voters = membership.membership().get_joint_config().first();
+    let is_voter = |id: &u64| voters.is_some_and(|voters| voters.contains(id));
+    membership.nodes().map(|(id, contact)| contact.clone().member(NodeId(*id), is_voter(id))).collect()
 }
 
 fn encode(change: &Change) -> administer_request::Request {

@@ -140,7 +140,7 @@ impl Replica {
                 disk_low.clone(),
             )),
         );
-        task("adoption", Box::pin(admin.clone().adopt_learners()));
+        task("members", Box::pin(admin.clone().tend_members()));
         task("history", Box::pin(sealed.clone().keep_complete()));
         if let Some(materialiser) = &materialiser {
             task("state store", Box::pin(materialiser.clone().run()));
