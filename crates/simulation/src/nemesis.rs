@@ -171,7 +171,8 @@ impl Nemesis {
                     self.replace(place);
                     continue;
                 }
-                Some(End::Refused(why)) if !lost_power => {
+                // The start itself met the fault.
+                Some(End::Refused(why)) if !lost_power && !why.contains(store::INJECTED) => {
                     self.violations
                         .push(format!("node {place} would not start on what it had written: {why}"));
                 }

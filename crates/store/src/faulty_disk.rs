@@ -35,6 +35,9 @@ pub struct Operations {
     pub syncs: u64,
 }
 
+/// In every error that the disk answers because it was asked to.
+pub const INJECTED: &str = "injected";
+
 type Hook = Arc<dyn Fn(Operation) + Send + Sync>;
 
 /// The handle of the test: faults, crashes, and [`FaultyDisk::mount`] for the code under test.

@@ -29,7 +29,7 @@ mod state_store;
 
 pub use disk::{Disk, DiskFile, OpenMode, Space};
 pub use error::Error;
-pub use faulty_disk::{FaultyDisk, Operation, Operations};
+pub use faulty_disk::{FaultyDisk, INJECTED, Operation, Operations};
 pub use history::{History, Import, SealedFile};
 pub use identity::{FORMAT_VERSION, Identity};
 pub use log::{Crash, DiskSpace, Done, Entry, LogId, LogState, Now, Opened, Vote, Wal, WalOptions, Writer};

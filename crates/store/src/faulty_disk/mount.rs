@@ -1,7 +1,7 @@
 //! The disk as one boot of the process sees it.
 
 use super::content::Content;
-use super::{Fate, NameChange, Operation, World};
+use super::{Fate, INJECTED, NameChange, Operation, World};
 use crate::disk::{Disk, DiskFile, OpenMode, Space};
 use parking_lot::{Mutex, MutexGuard};
 use std::io;
@@ -185,9 +185,9 @@ fn settle_names(fate: Fate) -> io::Result<()> {
 }
 
 fn power_lost() -> io::Error {
-    io::Error::other("the power is gone (injected)")
+    io::Error::other(format!("the power is gone ({INJECTED})"))
 }
 
 fn input_output_error() -> io::Error {
-    io::Error::other("input/output error (injected)")
+    io::Error::other(format!("input/output error ({INJECTED})"))
 }
