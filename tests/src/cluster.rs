@@ -202,20 +202,7 @@ impl Cluster {
 
     /// All three answer, agree on an active leader, have caught up and say that they are ready.
     pub async fn wait_ready(&self) -> Result<Status> {
-        wait::until(HEALED_WITHIN, "three ready nodes", || async {
-            let status = self.status().await?;
-            let caught_up = |lag: Option<u64>| lag.is_some_and(|lag| lag <= LAG_MAX);
-            let all = status.nodes.len() == 3 && status.nodes.iter().all(|n| n.reachable && caught_up(n.lag));
-            if !all || status.active.is_none() {
-                bail!("not ready: {status:?}");
-            }
-            for node in [1, 2, 3] {
-                let answer = http::get(self.http(node), "/readyz").await?;
-                ensure!(answer.code == 200, "/readyz of node {node}: {} {}", answer.code, answer.body);
-            }
-            Ok(Some(status))
-        })
-        .await
+        all_ready(&self.cli(), [1, 2, 3].map(|node| self.http(node))).await
     }
 }
 
@@ -242,6 +229,24 @@ impl Cluster {
         let pid = *self.frozen.get(&node).with_context(|| format!("node {node} is not frozen"))?;
         self.signal_pid(node, pid, Signal::CONT)
     }
+}
+
+/// What [`Cluster::wait_ready`] waits for, of three nodes however they were started.
+pub async fn all_ready(cli: &Cli, http_ports: [u16; 3]) -> Result<Status> {
+    wait::until(HEALED_WITHIN, "three ready nodes", || async {
+        let status = cli.status().await?;
+        let caught_up = |lag: Option<u64>| lag.is_some_and(|lag| lag <= LAG_MAX);
+        let all = status.nodes.len() == 3 && status.nodes.iter().all(|n| n.reachable && caught_up(n.lag));
+        if !all || status.active.is_none() {
+            bail!("not ready: {status:?}");
+        }
+        for port in http_ports {
+            let answer = http::get(port, "/readyz").await?;
+            ensure!(answer.code == 200, "/readyz at {port}: {} {}", answer.code, answer.body);
+        }
+        Ok(Some(status))
+    })
+    .await
 }
 
 impl Drop for Cluster {

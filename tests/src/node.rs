@@ -83,25 +83,21 @@ impl NodeFile {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut command = Command::new(suite::binary());
         command.arg("node").arg("--config").arg(self.write()?).stdin(Stdio::null()).stdout(Stdio::null());
+        command.arg("--end-with").arg(std::process::id().to_string());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stderr(log).kill_on_drop(true).spawn().context("the node cannot be started")
     }
 
     /// Starts the node and waits until it answers.
     pub async fn start(self) -> Result<Node> {
-        let mut node = Node { child: self.spawn()?, file: self };
-        let client = grpc::cluster(node.file.first_port)?;
-        wait::until(ANSWERS_WITHIN, "the node's first answer", || {
-            let mut client = client.clone();
-            let ended = node.child.try_wait();
-            let log = node.file.log();
-            async move {
-                ensure!(ended?.is_none(), "the node ended: {}", tail(&log));
-                Ok(Some(client.status(StatusRequest { quorum_wait_ms: 0 }).await?))
-            }
-        })
-        .await?;
+        let mut node = self.launch()?;
+        node.answers().await?;
         Ok(node)
+    }
+
+    /// Starts the node and waits for nothing.
+    pub fn launch(self) -> Result<Node> {
+        Ok(Node { child: self.spawn()?, file: self })
     }
 
     /// Starts a node that must refuse to run, and gives what it says.
@@ -122,8 +118,33 @@ impl Node {
         self.child.id().context("the node has ended")
     }
 
+    /// Waits for the first answer.
+    pub async fn answers(&mut self) -> Result<()> {
+        let client = grpc::cluster(self.file.first_port)?;
+        wait::until(ANSWERS_WITHIN, "the node's first answer", || {
+            let mut client = client.clone();
+            let ended = self.child.try_wait();
+            let log = self.file.log();
+            async move {
+                ensure!(ended?.is_none(), "the node ended: {}", tail(&log));
+                client.status(StatusRequest { quorum_wait_ms: 0 }).await?;
+                Ok(Some(()))
+            }
+        })
+        .await
+    }
+
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Ends the node at once if it has not ended by itself, and says whether it had.
+    pub async fn end(mut self) -> Result<(NodeFile, bool)> {
+        let had_ended = self.has_ended()?;
+        if !had_ended {
+            self.child.kill().await?;
+        }
+        Ok((self.file, had_ended))
     }
 
     /// Ends the node at once.

@@ -13,4 +13,4 @@ mod leadership;
 mod leases;
 mod members;
 mod snapshot;
-mod status;
+pub(crate) mod status;

@@ -52,7 +52,7 @@ fn a_follower_that_was_away_too_long_comes_back_by_snapshot() {
         for ledger in &ledgers {
             ledger.verify(&mut connection).await?;
         }
-        let digest_index = super::status::digests_agree(&cluster).await?;
+        let digest_index = super::status::digests_agree(&cluster.cli()).await?;
         ensure!(digest_index > stopped_at, "digests compared at {digest_index}, before it went away");
         let acknowledged: u64 = ledgers.iter().map(|ledger| ledger.acknowledged).sum();
         let figure = serde_json::json!({

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
+use tests::cli::Cli;
 use tests::cluster::{Cluster, Options};
 use tests::{figures, grpc, suite, wait};
 use wire::v1;
@@ -132,14 +133,14 @@ fn digests_of_three_nodes_agree() {
     suite::beside("digests", async {
         let cluster = Cluster::start().await?;
         cluster.cli().json(&["lease", "acquire", "desk", "--holder", "alice", "--ttl", "60s"]).await?;
-        digests_agree(&cluster).await.map(drop)
+        digests_agree(&cluster.cli()).await.map(drop)
     });
 }
 
 /// Waits for a checkpoint that all three have reported, and compares.
-pub(super) async fn digests_agree(cluster: &Cluster) -> Result<u64> {
+pub(crate) async fn digests_agree(cli: &Cli) -> Result<u64> {
     wait::until(Duration::from_secs(40), "a checkpoint at the same index on three nodes", || async {
-        let nodes = cluster.status().await?.nodes;
+        let nodes = cli.status().await?.nodes;
         let indices: Vec<_> = nodes.iter().map(|node| node.digest_index).collect();
         let Some(Some(index)) = indices.first().copied() else { return Ok(None) };
         if indices.iter().any(|other| *other != Some(index)) {
