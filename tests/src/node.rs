@@ -121,17 +121,20 @@ impl Node {
     /// Waits for the first answer.
     pub async fn answers(&mut self) -> Result<()> {
         let client = grpc::cluster(self.file.first_port)?;
-        wait::until(ANSWERS_WITHIN, "the node's first answer", || {
+        let answered = wait::until(ANSWERS_WITHIN, "the node's first answer", || {
             let mut client = client.clone();
             let ended = self.child.try_wait();
-            let log = self.file.log();
             async move {
-                ensure!(ended?.is_none(), "the node ended: {}", tail(&log));
+                if ended?.is_some() {
+                    return Ok(Some(false));
+                }
                 client.status(StatusRequest { quorum_wait_ms: 0 }).await?;
-                Ok(Some(()))
+                Ok(Some(true))
             }
         })
-        .await
+        .await?;
+        ensure!(answered, "the node ended: {}", tail(&self.file.log()));
+        Ok(())
     }
 
     pub fn has_ended(&mut self) -> Result<bool> {

@@ -23,6 +23,9 @@ use crate::{suite, wait};
 /// Begins the name of a place, followed by the id of the process that it belongs to.
 const PREFIX: &str = "tenure-power-";
 
+/// In a place that is in use. One that was kept after a failure has none and is left alone.
+const IN_USE: &str = "in-use";
+
 /// `mount`, `umount` and `mkfs.ext4` take a tenth of a second each.
 const COMMAND_WITHIN: Duration = Duration::from_secs(20);
 
@@ -64,7 +67,9 @@ impl Place {
     pub fn claim() -> Result<Self> {
         clear_leftovers()?;
         let prefix = format!("{PREFIX}{}-", std::process::id());
-        Ok(Self(Some(tempfile::Builder::new().prefix(&prefix).tempdir()?)))
+        let place = Self(Some(tempfile::Builder::new().prefix(&prefix).tempdir()?));
+        std::fs::write(place.path().join(IN_USE), [])?;
+        Ok(place)
     }
 
     pub fn path(&self) -> &Path {
@@ -75,6 +80,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(directory) = self.0.take() {
+            // If this fails, the next run takes it for one that was killed.
+            let _ = std::fs::remove_file(directory.path().join(IN_USE));
             suite::used(directory);
         }
     }
@@ -155,27 +162,29 @@ impl Switch {
 
 /// Unmounts and removes what runs have left that were killed, each told by the process id in its name.
 fn clear_leftovers() -> Result<()> {
-    for mount in mounts() {
-        let Some((place, owner)) = place_of(&mount) else { continue };
+    for entry in std::fs::read_dir(std::env::temp_dir())? {
+        let place = entry?.path();
+        let Some(owner) = owner(&place).filter(|_| place.join(IN_USE).exists()) else { continue };
+        if owner == std::process::id() {
+            continue;
+        }
         if Path::new("/proc").join(owner.to_string()).exists() {
-            bail!("process {owner} has {} mounted; another run is going on", mount.display());
+            bail!("process {owner} uses {}; another run is going on", place.display());
         }
         eprintln!("{} was left by a run that was killed; it is cleared away", place.display());
-        ensure!(umount(&["-l"], &mount), "{} cannot be unmounted", mount.display());
-        if !mounts().iter().any(|other| other.starts_with(&place)) {
-            std::fs::remove_dir_all(&place)?;
+        for mount in mounts().iter().filter(|mount| mount.starts_with(&place)) {
+            ensure!(umount(&["-l"], mount), "{} cannot be unmounted", mount.display());
         }
+        std::fs::remove_dir_all(&place)?;
     }
     Ok(())
 }
 
-/// The place that a mount lies in, and the process that the place belongs to.
-fn place_of(mount: &Path) -> Option<(PathBuf, u32)> {
-    let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let place = mount.ancestors().find(|path| name_of(path).is_some_and(|name| name.starts_with(PREFIX)))?;
-    let name = name_of(place)?;
+/// The process that a place belongs to, by its name.
+fn owner(place: &Path) -> Option<u32> {
+    let name = place.file_name()?.to_str()?;
     let (owner, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    Some((place.to_owned(), owner.parse().ok()?))
+    owner.parse().ok()
 }
 
 fn mounts() -> Vec<PathBuf> {

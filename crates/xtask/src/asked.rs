@@ -1,29 +1,69 @@
-//! What takes long or writes into the repository, and so runs only when asked for: `cargo xtask soak …` and
-//! `cargo xtask fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable what to do.
+//! What takes long, needs root or writes into the repository, and so runs only when asked for: `cargo xtask soak …`,
+//! `cargo xtask power` and `cargo xtask fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable what to do.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::run::quietly;
+use crate::run::{cargo, quietly, succeeds, target};
 use crate::{test, tools};
 
 /// A day: whoever wants more runs it again.
 const MINUTES_MAX: u64 = 24 * 60;
+
+/// A few minutes: what a change is checked by.
+const POWER_CUTS: u64 = 20;
+
+/// Several hours.
+const POWER_CUTS_MAX: u64 = 5000;
 
 /// Full load while the leader's disk stalls again and again.
 pub(crate) fn soak_stalls(minutes: &str) -> Result<bool> {
     let minutes: u64 = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
     ensure!((1..=MINUTES_MAX).contains(&minutes), "--minutes is {minutes}, not 1 to {MINUTES_MAX}");
     check_strace()?;
-    test::asked("stalls::no_lease_is_lost_while_the_leaders_disk_stalls", "TENURE_SOAK_MINUTES", minutes)
+    let environment = [("TENURE_SOAK_MINUTES", minutes.to_string().into())];
+    test::asked("stalls::no_lease_is_lost_while_the_leaders_disk_stalls", &environment)
+}
+
+/// Power cuts under three nodes and under the log alone, and flipped bits.
+pub(crate) fn power(options: &[&str]) -> Result<bool> {
+    let mut cuts = POWER_CUTS;
+    let mut environment = Vec::new();
+    for option in options.chunks(2) {
+        match option {
+            ["--cuts", number] => cuts = number.parse().with_context(|| format!("--cuts {number}"))?,
+            ["--seed", seed] => environment.push(("TENURE_POWER_SEED", seed.into())),
+            _ => bail!("power takes --cuts N and --seed S"),
+        }
+    }
+    ensure!((1..=POWER_CUTS_MAX).contains(&cuts), "--cuts is {cuts}, not 1 to {POWER_CUTS_MAX}");
+    check_disks()?;
+    if !succeeds(cargo().args(["build", "--release", "--package", "store", "--example", "bare_log"]))? {
+        bail!("it does not compile");
+    }
+    environment.push(("TENURE_BARE_LOG", target().join("release/examples/bare_log").into()));
+    environment.push(("TENURE_POWER_CUTS", cuts.to_string().into()));
+    test::asked("power::nothing_acknowledged_is_lost_when_the_power_goes", &environment)
 }
 
 /// The data directory of the present format that later builds must open.
 pub(crate) fn fixture(number: &str) -> Result<bool> {
     let number: u32 = number.parse().with_context(|| format!("format {number}"))?;
-    test::asked("fixture::a_directory_of_the_present_format_is_written", "TENURE_FIXTURE", number.into())
+    let environment = [("TENURE_FIXTURE", number.to_string().into())];
+    test::asked("fixture::a_directory_of_the_present_format_is_written", &environment)
+}
+
+/// Each node gets a disk of its own, which is made, mounted and shut down.
+fn check_disks() -> Result<()> {
+    ensure!(tools::is_root(), "file systems are made, mounted and shut down; run this as root");
+    for (program, version) in [("mkfs.ext4", "-V"), ("mount", "-V"), ("umount", "-V"), ("python3", "-V")] {
+        if quietly(Command::new(program).arg(version)).is_err() {
+            bail!("{program} is not there; install it (Debian: apt-get install e2fsprogs mount python3)");
+        }
+    }
+    Ok(())
 }
 
 /// The disk is made to stall by strace, which must be there and be allowed to.

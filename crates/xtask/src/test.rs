@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test. Ends with one line, `N passed, N failed`.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -60,14 +61,15 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
     Ok(failed + broken == 0)
 }
 
-/// One of the end-to-end tests that run only when `variable` says so, its output let through.
-pub(crate) fn asked(name: &str, variable: &str, value: u64) -> Result<bool> {
+/// One of the end-to-end tests that run only when a variable says so, its output let through.
+pub(crate) fn asked(name: &str, environment: &[(&str, OsString)]) -> Result<bool> {
     if !succeeds(cargo().args(["build", "--release", "--package", "tenure"]))? {
         bail!("it does not compile");
     }
     let mut command = cargo();
     command.args(END_TO_END).args(["--exact", "--nocapture", &format!("asked::{name}")]);
-    command.env("TENURE_BIN", target().join("release/tenure")).env(variable, value.to_string());
+    command.env("TENURE_BIN", target().join("release/tenure"));
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     let mut totals = Totals::default();
     run(&mut command, &mut totals)?;
     // A name that no test has would end well, too.

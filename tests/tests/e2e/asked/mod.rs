@@ -1,5 +1,6 @@
-//! What runs only when `cargo xtask soak` or `cargo xtask fixture` asks for it.
+//! What runs only when `cargo xtask soak`, `power` or `fixture` asks for it.
 
 mod fixture;
 mod holders;
+mod power;
 mod stalls;
