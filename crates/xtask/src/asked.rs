@@ -12,9 +12,6 @@ use crate::{test, tools};
 /// A day: whoever wants more runs it again.
 const MINUTES_MAX: u64 = 24 * 60;
 
-/// A few minutes: what a change is checked by.
-const POWER_CUTS: u64 = 20;
-
 /// Several hours.
 const POWER_CUTS_MAX: u64 = 5000;
 
@@ -28,23 +25,17 @@ pub(crate) fn soak_stalls(minutes: &str) -> Result<bool> {
 }
 
 /// Power cuts under three nodes and under the log alone, and flipped bits.
-pub(crate) fn power(options: &[&str]) -> Result<bool> {
-    let mut cuts = POWER_CUTS;
-    let mut environment = Vec::new();
-    for option in options.chunks(2) {
-        match option {
-            ["--cuts", number] => cuts = number.parse().with_context(|| format!("--cuts {number}"))?,
-            ["--seed", seed] => environment.push(("TENURE_POWER_SEED", seed.into())),
-            _ => bail!("power takes --cuts N and --seed S"),
-        }
-    }
+pub(crate) fn power(cuts: u64, seed: Option<u64>) -> Result<bool> {
     ensure!((1..=POWER_CUTS_MAX).contains(&cuts), "--cuts is {cuts}, not 1 to {POWER_CUTS_MAX}");
     check_disks()?;
     if !succeeds(cargo().args(["build", "--release", "--package", "store", "--example", "bare_log"]))? {
         bail!("it does not compile");
     }
-    environment.push(("TENURE_BARE_LOG", target().join("release/examples/bare_log").into()));
-    environment.push(("TENURE_POWER_CUTS", cuts.to_string().into()));
+    let mut environment = vec![
+        ("TENURE_BARE_LOG", target().join("release/examples/bare_log").into()),
+        ("TENURE_POWER_CUTS", cuts.to_string().into()),
+    ];
+    environment.extend(seed.map(|seed| ("TENURE_POWER_SEED", seed.to_string().into())));
     test::asked("power::nothing_acknowledged_is_lost_when_the_power_goes", &environment)
 }
 
@@ -56,7 +47,7 @@ pub(crate) fn fixture(number: &str) -> Result<bool> {
 }
 
 /// Each node gets a disk of its own, which is made, mounted and shut down.
-fn check_disks() -> Result<()> {
+pub(crate) fn check_disks() -> Result<()> {
     ensure!(tools::is_root(), "file systems are made, mounted and shut down; run this as root");
     for (program, version) in [("mkfs.ext4", "-V"), ("mount", "-V"), ("umount", "-V"), ("python3", "-V")] {
         if quietly(Command::new(program).arg(version)).is_err() {

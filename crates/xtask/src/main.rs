@@ -22,7 +22,7 @@ cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign 
 cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls; 30 minutes, needs strace
 cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed given by the commit
 cargo xtask sim --seed S                one of them
-cargo xtask power [--cuts N] [--seed S] power cuts under nodes and log, flipped bits; 20 cuts, needs root
+cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
@@ -54,7 +54,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["sim", "--seed", seed] => sim::one(seed.parse()?),
         ["sim", "--seeds", count] => sim::sim(count.parse()?, None),
         ["sim", "--seeds", count, "--from", first] => sim::sim(count.parse()?, Some(first.parse()?)),
-        ["power", options @ ..] => asked::power(options),
+        ["power", "--cuts", cuts] => asked::power(cuts.parse()?, None),
+        ["power", "--cuts", cuts, "--seed", seed] => asked::power(cuts.parse()?, Some(seed.parse()?)),
         ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::run::{cargo, root, succeeds, target};
 
-/// Fresh seeds of a whole test, and of a quick one: about three seconds of a processor each.
-pub(crate) const SEEDS: u64 = 100;
+/// Fresh seeds of a whole test, and of a quick one: about two seconds of a processor each.
+pub(crate) const SEEDS: u64 = 300;
 pub(crate) const SEEDS_QUICK: u64 = 20;
 
 /// Seeds that failed once, one a line, with what they found: they run first, for ever.

@@ -7,7 +7,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, output, succeeds, target};
-use crate::{sim, tools};
+use crate::{asked, sim, tools};
+
+/// Power cuts under a cluster in a whole test, and in a quick one; five times as many under the log alone.
+const POWER_CUTS: u64 = 20;
+const POWER_CUTS_QUICK: u64 = 5;
 
 /// What the end-to-end tests of one kind are named by, and how many of them may run at a time.
 const SUITES: [(&str, &str); 2] = [("beside::", "3"), ("alone::", "1")];
@@ -20,6 +24,13 @@ struct Totals {
     failed: usize,
     /// Programs that ended badly without saying how many of their tests failed.
     broken: usize,
+}
+
+impl Totals {
+    fn add(&mut self, has_passed: bool) {
+        self.passed += usize::from(has_passed);
+        self.failed += usize::from(!has_passed);
+    }
 }
 
 pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
@@ -50,11 +61,15 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
         }
         run(&mut command, &mut totals)?;
     }
-    if filter.is_none_or(|part| "simulation".contains(part)) {
-        let seeds = if quick { sim::SEEDS_QUICK } else { sim::SEEDS };
-        let all_well = sim::sim(seeds, None)?;
-        totals.passed += usize::from(all_well);
-        totals.failed += usize::from(!all_well);
+    let is_wanted = |name: &str| filter.is_none_or(|part| name.contains(part));
+    if is_wanted("power") {
+        match asked::check_disks() {
+            Ok(()) => totals.add(asked::power(if quick { POWER_CUTS_QUICK } else { POWER_CUTS }, None)?),
+            Err(why) => println!("power cuts are not tested: {why}"),
+        }
+    }
+    if is_wanted("simulation") {
+        totals.add(sim::sim(if quick { sim::SEEDS_QUICK } else { sim::SEEDS }, None)?);
     }
     let Totals { passed, failed, broken } = totals;
     println!("{passed} passed, {} failed", failed + broken);
