@@ -22,6 +22,8 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Args, Command};
 use crate::failure::{Exit, Failure};
 
+const _: () = assert!(!planted::ON, "planted bugs are for the simulation alone");
+
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
