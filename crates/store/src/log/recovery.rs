@@ -19,6 +19,7 @@ use crate::disk::read_all;
 use crate::error::{During, Error, REMEDY_REJOIN};
 use crate::limits::SEGMENT_BYTES_MIN;
 use bytes::Bytes;
+use planted::Bug;
 use std::collections::VecDeque;
 
 /// The log as it was found.
@@ -153,7 +154,10 @@ impl Scan<'_> {
             {
                 self.next_write = number;
             }
-            let found = self.collect(segment.number, bytes, at)?;
+            let mut found = self.collect(segment.number, bytes, at)?;
+            if planted::is(Bug::TailCutTooMuch) && is_torn(bytes, at + found.sectors, self.next_write + 1) {
+                found.whole = false;
+            }
             let records = self.parse(segment.number, segment.sectors, at, &found)?;
             if !found.whole {
                 break;
@@ -279,6 +283,7 @@ impl Scan<'_> {
             match tag(bytes, at) {
                 Tag::Zero => {}
                 Tag::Write { number, .. } if number == self.next_write && !ended => leftover.push(at),
+                Tag::Write { .. } if planted::is(Bug::TailCutTooMuch) && !ended => leftover.push(at),
                 other => return Err(self.stray(segment, at, other)),
             }
         }
@@ -324,6 +329,13 @@ impl Scan<'_> {
 
 fn tag(bytes: &[u8], sector: u64) -> Tag {
     Tag::of(&bytes[sector as usize * SECTOR_BYTES..][..SECTOR_BYTES])
+}
+
+/// Whether this write begins here and misses a sector. Of [`Bug::TailCutTooMuch`].
+fn is_torn(bytes: &[u8], from: u64, write: u64) -> bool {
+    let tags = (from..(bytes.len() / SECTOR_BYTES) as u64).map(|at| tag(bytes, at));
+    let written = tags.take_while(|tag| matches!(tag, Tag::Write { number, .. } if *number == write));
+    matches!(written.last(), Some(Tag::Write { last: false, .. }))
 }
 
 /// Offset in the file of a byte of body.

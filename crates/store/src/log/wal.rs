@@ -11,6 +11,7 @@ use crate::error::{During, Error, check_size};
 use crate::limits;
 use crate::metrics::WalMetrics;
 use parking_lot::Mutex;
+use planted::Bug;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -211,6 +212,7 @@ impl Wal {
             log.next_ticket += 1;
             log.window.append(entry.clone(), ticket, None);
         }
+        let done = if planted::is(Bug::AckBeforeSync) { early(done) } else { done };
         self.send(&mut log, Work::Append { entries, first_ticket }, Some(done), Some(room))
     }
 
@@ -226,6 +228,9 @@ impl Wal {
             log.vote = Some(vote);
             self.request(&mut log, Work::Write(Record::Vote(vote)))?
         };
+        if planted::is(Bug::VoteNotSynced) {
+            return Ok(());
+        }
         durable.await
     }
 
@@ -354,4 +359,10 @@ impl Wal {
         metrics.queued.fetch_add(1, Ordering::Relaxed);
         self.queue.send(Queued { work, done, _room: room }).map_err(|_| Error::Stopped)
     }
+}
+
+/// Of [`Bug::AckBeforeSync`].
+fn early(done: Done) -> Done {
+    done(Ok(()));
+    Box::new(drop)
 }
