@@ -12,6 +12,8 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use planted::Bug;
+
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
@@ -351,7 +353,9 @@ impl Keyspace {
         let (end, ttl_ms) = end_of(expiry, change.now, entry)?;
         let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
         let lease = entry.lease(change.now);
-        self.put(change.now, key, entry);
+        if !planted::is(Bug::EndNotProlonged) {
+            self.put(change.now, key, entry);
+        }
         Ok(Answer::Lease { granted: true, lease: Some(lease) })
     }
 
@@ -379,7 +383,8 @@ impl Keyspace {
         let Change { now, epoch, serial } = change;
         let entry = match self.entries.get(&key) {
             Some(entry) => {
-                let token = if entry.value == value { entry.token } else { Token::new(epoch, serial) };
+                let keeps = entry.value == value || planted::is(Bug::TokenKept);
+                let token = if keeps { entry.token } else { Token::new(epoch, serial) };
                 let (end, ttl_ms) = end_of(expiry, now, entry)?;
                 Entry { value, token, revision: serial, end, ttl_ms }
             }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use planted::Bug;
+
 use crate::changes::{Changes, Extent, RowCounts, TakenChanges};
 use crate::checkpoint::{Checkpoint, Integrity};
 use crate::command::Audit;
@@ -86,7 +88,8 @@ impl State {
     }
 
     fn try_run(&mut self, at: Position, action: Action) -> Result<Answer, Refusal> {
-        let change = Change { now: self.now, epoch: self.epoch, serial: self.serial };
+        let serial = if planted::is(Bug::TokenFromIndex) { Serial(at.index) } else { self.serial };
+        let change = Change { now: self.now, epoch: self.epoch, serial };
         Ok(match action {
             Action::Tick => Answer::Done,
 
