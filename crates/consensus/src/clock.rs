@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{LogTime, Stamp};
 use parking_lot::Mutex;
+use planted::Bug;
 
 use crate::environment::Clock;
 
@@ -32,18 +33,32 @@ impl LogClock {
     }
 
     pub(crate) fn start(&self, term: u64, base: LogTime) {
-        let started_ns = self.source.monotonic_ns();
-        *self.running.lock() = Some(Running { term, base, started_ns });
+        let started_ns = self.stopwatch_ns();
+        let base = if planted::is(Bug::OwnTimeBase) { LogTime::from_ns(started_ns) } else { base };
+        let mut running = self.running.lock();
+        *running = match *running {
+            Some(before) if planted::is(Bug::StopwatchGoesOn) => Some(Running { term, ..before }),
+            _ => Some(Running { term, base, started_ns }),
+        };
     }
 
     pub(crate) fn stop(&self) {
-        *self.running.lock() = None;
+        if !planted::is(Bug::StopwatchGoesOn) {
+            *self.running.lock() = None;
+        }
     }
 
     /// The time to put on an entry now, and the term it is good for; `None` while this node does not lead.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         let Running { term, base, started_ns } = (*self.running.lock())?;
-        let elapsed_ns = self.source.monotonic_ns().saturating_sub(started_ns);
+        let elapsed_ns = self.stopwatch_ns().saturating_sub(started_ns);
         Some(Stamp { term, time: base.plus_ns(elapsed_ns) })
+    }
+
+    fn stopwatch_ns(&self) -> u64 {
+        if planted::is(Bug::WallClockDecides) {
+            return self.source.wall_ms() as u64 * 1_000_000;
+        }
+        self.source.monotonic_ns()
     }
 }

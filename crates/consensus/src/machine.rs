@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    Action, Answer, AuditRecord, Command, Digest, Frozen, LogTime, NodeId, Outcome, Position, SealedHistory,
-    Stamp, State,
+    Action, Answer, AuditRecord, Command, Digest, Frozen, Image, LogTime, NodeId, Outcome, Position,
+    SealedHistory, Stamp, State,
 };
 use futures_util::{Stream, TryStreamExt};
 use openraft::alias::SnapshotOf;
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use planted::Bug;
 use prost::Message;
 use store::Wal;
 use wire::{Payload, log};
@@ -72,7 +73,8 @@ impl Machine {
     /// this node's disk does not reach that far.
     pub(crate) fn take_changes(&mut self, wal: &Wal) -> Option<Taken> {
         let last_applied = self.last_applied?;
-        if wal.synced().is_none_or(|synced| synced.index < last_applied.index) {
+        let may_lead = planted::is(Bug::StateStoreTrusted);
+        if !may_lead && wal.synced().is_none_or(|synced| synced.index < last_applied.index) {
             return None;
         }
         let mut state = self.shared.state.write();
@@ -262,7 +264,12 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let snapshots = self.snapshots.clone();
         let write = move || -> Result<store::Snapshot, store::Error> {
             let mut writer = snapshots.create(stored_id(&id))?;
-            for block in wire::encode_state(&frozen.image(), digest) {
+            let (mut image, mut digest) = (frozen.image(), digest);
+            if planted::is(Bug::SnapshotWithoutOutcomes) {
+                image.outcomes.clear();
+                digest = digest_of(&image);
+            }
+            for block in wire::encode_state(&image, digest) {
                 writer.write_block(&block)?;
             }
             writer.finish(&encoded)
@@ -276,6 +283,11 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         self.shared.metrics.snapshots_built.add(1);
         Ok(openraft::Snapshot { meta, snapshot })
     }
+}
+
+/// Of [`Bug::SnapshotWithoutOutcomes`] and [`Bug::StateStoreTrusted`].
+pub(crate) fn digest_of(image: &Image) -> Digest {
+    State::from_image(image.clone(), Digest(0)).map_or_else(|wrong| wrong.computed, |state| state.digest())
 }
 
 /// Makes sure that a snapshot is among this node's own files: what was installed must be there after a restart.

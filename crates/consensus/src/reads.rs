@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use openraft::raft::linearizable_read::LinearizerOption;
 use parking_lot::RwLockReadGuard;
+use planted::Bug;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::peer;
@@ -92,12 +93,19 @@ impl Reads {
 }
 
 async fn run(shared: Arc<Shared>, raft: Raft, mut waiting: mpsc::Receiver<Waiting>) {
-    let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+    let mut under_way: FuturesUnordered<BoxFuture<'static, Result<Round, ReadError>>> =
+        FuturesUnordered::new();
+    let rounds_max = if planted::is(Bug::ReadJoinsOlderRound) { 1 } else { READ_ROUNDS_MAX };
     loop {
-        let free = under_way.len() < READ_ROUNDS_MAX;
+        let free = under_way.len() < rounds_max;
         let first = tokio::select! {
             biased;
-            Some(()) = under_way.next() => continue,
+            Some(result) = under_way.next() => {
+                if planted::is(Bug::ReadJoinsOlderRound) {
+                    answer(std::iter::from_fn(|| waiting.try_recv().ok()).collect(), result);
+                }
+                continue;
+            }
             first = waiting.recv(), if free => first,
         };
         let Some(first) = first else { return };
@@ -110,7 +118,7 @@ async fn run(shared: Arc<Shared>, raft: Raft, mut waiting: mpsc::Receiver<Waitin
 }
 
 /// One round for all of `reads`.
-async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) {
+async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) -> Result<Round, ReadError> {
     shared.metrics.reads.add(reads.len() as u64);
     let deadline = Instant::now() + LEADER_WAIT;
     let mut leadership = shared.leadership.subscribe();
@@ -124,7 +132,7 @@ async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) {
             reads = own;
         }
         if reads.is_empty() {
-            return;
+            return Err(ReadError::NoQuorum);
         }
         let round = match seen.leader {
             Some(_) if leads => lead_round(&shared, &raft).await,
@@ -146,6 +154,7 @@ async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) {
         shared.metrics.reads_failed.add(reads.len() as u64);
     }
     answer(reads, result);
+    result
 }
 
 fn answer(reads: Vec<Waiting>, result: Result<Round, ReadError>) {
@@ -157,6 +166,10 @@ fn answer(reads: Vec<Waiting>, result: Result<Round, ReadError>) {
 
 /// A round that this node makes as leader. `None`: it could not prove that it leads.
 async fn lead_round(shared: &Shared, raft: &Raft) -> Option<Round> {
+    if planted::is(Bug::ServeByAge) {
+        let domain::Stamp { term, time: clock } = shared.clock.stamp()?;
+        return Some(Round { leader: shared.node, term, index: shared.applied.borrow().index, clock });
+    }
     // An age of zero: only an acknowledgement of a message sent after this call counts.
     let option = LinearizerOption::new(Some(Duration::ZERO), true);
     shared.metrics.read_rounds.add(1);

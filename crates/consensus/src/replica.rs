@@ -9,6 +9,7 @@ use domain::{Action, NodeId, Outcome, RequestId, State, Tenure};
 use futures_util::{Stream, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
+use planted::Bug;
 use store::{Disk, Identity, Snapshots, StateStore, Wal, WalOptions};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -245,7 +246,8 @@ impl Replica {
             return Err(ReadError::OutOfService);
         }
         let round = self.reads.round(false).await?;
-        let applied = timeout(OUTCOME_WAIT, self.shared.wait_applied(round.index)).await;
+        let index = if planted::is(Bug::ReadBeforeApplied) { 0 } else { round.index };
+        let applied = timeout(OUTCOME_WAIT, self.shared.wait_applied(index)).await;
         applied.map_err(|_| ReadError::NoQuorum)?;
         // What was applied meanwhile may have shown that this node is wrong.
         if self.shared.out_of_service() {

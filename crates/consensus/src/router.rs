@@ -10,9 +10,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Answer, Command, Outcome, Refusal};
+use domain::{Answer, Command, Outcome, Refusal, RequestId};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use planted::Bug;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -193,6 +194,9 @@ impl Run {
         let Some(pending) = self.pending.get_mut(&id) else { return };
         if pending.open > 0 {
             self.shared.metrics.proposals_resent.add(1);
+            if planted::is(Bug::ForwardedUnderNewId) {
+                rename(&mut pending.commands, &self.shared);
+            }
         }
         pending.sent = Some(now);
         pending.open += 1;
@@ -247,6 +251,7 @@ impl Run {
                 }
             }
             Verdict::Unknown => {
+                pending.open -= u32::from(planted::is(Bug::UnknownToldAsRefused));
                 if latest {
                     pending.sent = None;
                 }
@@ -288,6 +293,13 @@ impl Run {
             let _ = part.results.send(results);
             results = rest;
         }
+    }
+}
+
+/// Of [`Bug::ForwardedUnderNewId`].
+fn rename(commands: &mut [Command], shared: &Shared) {
+    for once in commands.iter_mut().filter_map(|command| command.once.as_mut()) {
+        once.id = RequestId::Node { incarnation: shared.life, sequence: shared.environment.random.u64() };
     }
 }
 
