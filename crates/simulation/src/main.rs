@@ -1,5 +1,6 @@
-//! One run of the simulation: `simulation --seed S`. Ends with 0 if all promises were kept, 1 if one was broken, 3 if
-//! too little happened to say.
+//! One run of the simulation: `simulation --seed S`; with `--planted NAME` one of a cluster that has this bug, in a
+//! build with the feature `planted`. Ends with 0 if all promises were kept, 1 if one was broken, 3 if too little happened
+//! to say, 2 if it cannot be run like that.
 
 use std::process::ExitCode;
 
@@ -8,14 +9,20 @@ use simulation::run;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let seed = match &arguments[..] {
-        [flag, seed] if flag == "--seed" => seed.parse().ok(),
-        _ => None,
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (seed, bug) = match arguments[..] {
+        ["--seed", seed] => (seed.parse().ok(), None),
+        ["--seed", seed, "--planted", bug] => (seed.parse().ok(), Some(bug)),
+        _ => (None, None),
     };
     let Some(seed) = seed else {
-        eprintln!("simulation --seed S");
+        eprintln!("simulation --seed S [--planted NAME]");
         return ExitCode::from(2);
     };
+    if let Some(Err(error)) = bug.map(plant) {
+        eprintln!("{error:#}");
+        return ExitCode::from(2);
+    }
     log();
     match run::run(Plan::of(seed)) {
         Ok(report) => {
@@ -49,4 +56,15 @@ fn log() {
             .init();
     };
     std::thread::spawn(init).join().expect("the filter is valid");
+}
+
+#[cfg(feature = "planted")]
+fn plant(bug: &str) -> anyhow::Result<()> {
+    planted::plant(bug.parse()?);
+    Ok(())
+}
+
+#[cfg(not(feature = "planted"))]
+fn plant(_: &str) -> anyhow::Result<()> {
+    anyhow::bail!("this build holds no planted bugs: build it with `--features planted`")
 }
