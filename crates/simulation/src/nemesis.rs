@@ -15,7 +15,7 @@ use turmoil::Sim;
 
 use crate::plan::{Fault, Plan};
 use crate::replacement::Replacement;
-use crate::world::{End, Node, Order, Place, SYNC_TIME};
+use crate::world::{End, Node, Order, Place};
 
 /// How long a process stays dead.
 const DEAD_MS: std::ops::Range<u64> = 100..4000;
@@ -427,7 +427,7 @@ impl Nemesis {
             Lasting::Slow(a, b) => {
                 sim.set_link_max_message_latency(host(&a), host(&b), self.plan.latency_max)
             }
-            Lasting::SlowDisk(id) => self.nodes[&id].sync_time.set(SYNC_TIME),
+            Lasting::SlowDisk(id) => self.nodes[&id].sync_time.set(self.plan.sync_time),
             Lasting::FullDisk(id) => self.nodes[&id].directory.disk.set_capacity(u64::MAX),
         }
     }

@@ -93,6 +93,8 @@ pub struct Plan {
     pub retain_bytes: u64,
     /// What a message takes, at most and usually.
     pub latency_max: Duration,
+    /// What a sync of a good disk takes. Between a promise and a sync there is room for a power cut only if that is long.
+    pub sync_time: Duration,
     /// How fast the clock of a node runs against the true time, in parts per million.
     pub drift_ppm_max: i64,
 }
@@ -125,6 +127,9 @@ impl Plan {
             retain_bytes: *[1, 16 << 10, 64 << 20].choose(&mut random).expect("there are some"),
             latency_max: Duration::from_millis(*[2, 5, 20].choose(&mut random).expect("there are some")),
             drift_ppm_max: *[0, 100, 500].choose(&mut random).expect("there are some"),
+            sync_time: Duration::from_micros(
+                *[1500, 1500, 10_000, 40_000].choose(&mut random).expect("there are some"),
+            ),
         }
     }
 }

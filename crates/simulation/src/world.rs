@@ -27,9 +27,6 @@ pub(crate) const API_PORT: u16 = 7101;
 const PEER_PORT: u16 = 7102;
 pub(crate) const REDIS_PORT: u16 = 7179;
 
-/// What a sync of a good disk takes.
-pub(crate) const SYNC_TIME: Duration = Duration::from_micros(1500);
-
 /// How long a stopping node waits for the connections of others, as the real one does.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -86,7 +83,7 @@ impl Node {
         use rand::RngExt;
         let drift = random.random_range(-plan.drift_ppm_max..=plan.drift_ppm_max);
         let sync_time = Arc::new(SyncTime::default());
-        sync_time.set(SYNC_TIME);
+        sync_time.set(plan.sync_time);
         let id = OnceLock::new();
         if place <= plan.nodes {
             id.get_or_init(|| NodeId(place));
