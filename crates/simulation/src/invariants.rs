@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use consensus::{Replica, Role};
-use domain::{Digest, LogTime};
+use domain::{Digest, LogTime, NodeId};
 
 use crate::world::Place;
 
@@ -16,6 +16,8 @@ pub(crate) struct Invariants {
     digests: BTreeMap<u64, (Place, Digest)>,
     /// Of each node, over all its lives.
     terms: BTreeMap<Place, u64>,
+    /// Of each node, the last committed entry that a leader knows to be durable on it.
+    promised: BTreeMap<NodeId, u64>,
     /// Of each node, in its present life.
     lives: BTreeMap<Place, Seen>,
     /// Comparisons made of two nodes at one serial.
@@ -63,6 +65,17 @@ impl Invariants {
         let before = std::mem::replace(term, status.term.max(*term));
         if status.term < before {
             self.report(format!("the term of node {node} went back from {before} to {}", status.term));
+        }
+        for (node, matching) in status.replication.iter().flatten() {
+            let promised = self.promised.entry(*node).or_default();
+            *promised = matching.unwrap_or(0).min(status.committed).max(*promised);
+        }
+        let holds = status.last_log.max(status.snapshot);
+        if let Some(promised) = self.promised.get_mut(&status.node).filter(|promised| **promised > holds) {
+            let promised = std::mem::replace(promised, holds);
+            self.report(format!(
+                "node {node} has lost entries up to {promised} after {holds}, all durable on it"
+            ));
         }
         if status.role == Role::Leader {
             let leader = *self.leaders.entry(status.term).or_insert(node);
