@@ -34,6 +34,16 @@ const REPEAT_WITHIN_NS: u64 = 20_000_000_000;
 /// A refused client, or one without a connection, waits so long.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Clients that only read, one of each protocol. Whoever writes is soon stuck at a leader without a majority, and would
+/// not see that it still answers.
+const READERS: u32 = 2;
+
+/// How much more often than others they ask: so that reads overlap each other.
+const READERS_ARE_FASTER: u32 = 4;
+
+/// They ask the next node after so many reads.
+const READS_AT_A_NODE: u32 = 20;
+
 /// Acknowledged operations that show that the load flows.
 const FLOWING: u64 = 50;
 
@@ -122,7 +132,7 @@ impl Clients {
             hosts: Mutex::default(),
             operations: Mutex::default(),
             acknowledged: AtomicU64::new(0),
-            working: AtomicUsize::new(plan.clients as usize),
+            working: AtomicUsize::new((plan.clients + READERS) as usize),
         });
         let (phase, phases) = watch::channel(Phase::Wait);
         let client = |id| Client {
@@ -133,7 +143,7 @@ impl Clients {
             count: 0,
             tokens: BTreeMap::new(),
         };
-        let all: Vec<Client> = (1..=plan.clients).map(client).collect();
+        let all: Vec<Client> = (1..=plan.clients + READERS).map(client).collect();
         // One host for all: each costs time at every step, and no fault concerns them.
         sim.client("clients", async move {
             let work = all.into_iter().map(async |client| match client.id % 2 {
@@ -194,9 +204,12 @@ impl Client {
             match phase {
                 Phase::Wait => drop(phases.changed().await),
                 Phase::Load => {
-                    let (key, call) = protocol.next(&mut self);
+                    let reads_only = self.id > self.shared.plan.clients;
+                    let (key, call) =
+                        if reads_only { self.look(&protocol) } else { protocol.next(&mut self) };
                     self.perform(&mut protocol, key, call).await;
-                    let pause = self.shared.plan.pause.as_micros() as u64;
+                    let faster = if reads_only { READERS_ARE_FASTER } else { 1 };
+                    let pause = (self.shared.plan.pause / faster).as_micros() as u64;
                     sleep(Duration::from_micros(self.random.random_range(0..=2 * pause))).await;
                 }
                 Phase::LastLook => {
@@ -208,6 +221,15 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// What a client asks that only reads.
+    fn look(&mut self, protocol: &impl Calls) -> (String, Call) {
+        if self.random.random_ratio(1, READS_AT_A_NODE) {
+            self.at += 1;
+        }
+        let all = protocol.last(&self.shared.plan);
+        all.choose(&mut self.random).expect("there are keys").clone()
     }
 
     /// False if it was not answered.
