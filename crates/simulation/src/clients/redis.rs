@@ -126,7 +126,10 @@ impl Calls for Redis {
             }
             (Family::Mixed, 0..=1) => {
                 let value = format!("holder{}", client.id);
-                Call::Set { value, condition: Condition::IfAbsent, ttl_ms: Some(ttl_ms), keep: false }
+                // Who overwrites a lease takes it over, and must be told from its holder by a new token.
+                let overwrites = client.random.random_ratio(1, 6);
+                let condition = if overwrites { Condition::Always } else { Condition::IfAbsent };
+                Call::Set { value, condition, ttl_ms: Some(ttl_ms), keep: false }
             }
             (Family::Mixed, 2) => Call::CompareAndDelete { value: format!("holder{}", client.id) },
             (Family::Mixed, _) => Call::CompareAndExpire { value: format!("holder{}", client.id), ttl_ms },
