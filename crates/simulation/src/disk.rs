@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use store::{Changes, FaultyDisk, MemoryState, StateStore, Stored};
 use tokio::time::sleep;
 
@@ -43,6 +45,21 @@ pub(crate) struct KeptState(Arc<Mutex<MemoryState>>);
 impl KeptState {
     pub(crate) fn forget(&self) {
         *self.0.lock() = MemoryState::default();
+    }
+
+    /// Loses a row and does not know it, as sled may when the power goes.
+    pub(crate) fn lose_a_row(&self, random: &mut StdRng) {
+        let mut store = self.0.lock();
+        let mut rows = Vec::new();
+        for table in wire::TABLES {
+            // Neither of them fails in memory.
+            let _ = store.scan(table, &mut |key, _| rows.push((table, key.to_vec())));
+        }
+        if let (Ok(Some(stored)), Some((table, key))) = (store.load(), rows.choose(random)) {
+            let mut lost = Changes::default();
+            lost.delete(table, key.clone());
+            let _ = store.write(&lost, stored);
+        }
     }
 }
 

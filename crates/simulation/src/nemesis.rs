@@ -344,8 +344,10 @@ impl Nemesis {
         self.buried.push(place);
         if with_power {
             node.directory.disk.crash();
-            if self.random.random() {
-                node.directory.state.forget();
+            match self.random.random_range(0..4) {
+                0 => node.directory.state.forget(),
+                1 => node.directory.state.lose_a_row(&mut self.random),
+                _ => {}
             }
         } else {
             node.directory.disk.kill();
