@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::Change;
+use consensus::{Change, Role};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -19,6 +19,9 @@ use crate::world::{End, Node, Order, Place};
 
 /// How long a process stays dead.
 const DEAD_MS: std::ops::Range<u64> = 100..4000;
+
+/// … when it was an election that power was waited for: less than its timeout.
+const DEAD_AT_ELECTION_MS: std::ops::Range<u64> = 1..50;
 
 /// How long a network or disk fault lasts. Longer than a slow election, shorter than the phase.
 const FAULT_MS: std::ops::Range<u64> = 200..6000;
@@ -35,6 +38,8 @@ pub(crate) struct Nemesis {
     gone: BTreeSet<Place>,
     /// Those with a damaged file, which may refuse to start or to go on.
     damaged: BTreeMap<Place, String>,
+    /// The terms that were when power was to go at the next election.
+    before_election: Option<BTreeMap<Place, u64>>,
     replacement: Option<Replacement>,
     /// Faults that last, and when they end.
     lasting: Vec<(Duration, Lasting)>,
@@ -65,6 +70,7 @@ impl Nemesis {
             dead: BTreeMap::new(),
             gone: BTreeSet::new(),
             damaged: BTreeMap::new(),
+            before_election: None,
             replacement: None,
             lasting: Vec::new(),
             done: BTreeMap::new(),
@@ -88,6 +94,31 @@ impl Nemesis {
         std::mem::take(&mut self.violations)
     }
 
+    /// Whether it waits for an election; then every step is of interest.
+    pub(crate) fn lurks(&self) -> bool {
+        self.before_election.is_some()
+    }
+
+    /// Whoever has just seen a new term loses power, and is back before the election is over.
+    fn cut_power_of_voters(&mut self, sim: &mut Sim<'_>, now: Duration) {
+        let Some(before) = &self.before_election else { return };
+        let terms = self.terms();
+        let has_risen = |(at, term): &(Place, u64)| before.get(at).is_some_and(|before| before < term);
+        let voters: Vec<Place> = terms.into_iter().filter(has_risen).map(|(at, _)| at).collect();
+        for place in &voters {
+            self.kill(sim, *place, now, true);
+            self.dead.insert(*place, now + draw(&mut self.random, DEAD_AT_ELECTION_MS));
+        }
+        if !voters.is_empty() {
+            self.before_election = None;
+        }
+    }
+
+    fn terms(&self) -> BTreeMap<Place, u64> {
+        let term = |place: Place| Some((place, self.nodes[&place].replica()?.status().term));
+        self.living().into_iter().filter_map(term).collect()
+    }
+
     /// From now on.
     pub(crate) fn begin(&mut self, now: Duration) {
         self.next = now + self.plan.calm;
@@ -105,6 +136,7 @@ impl Nemesis {
     /// Between two steps.
     pub(crate) fn turn(&mut self, sim: &mut Sim<'_>) {
         let now = sim.elapsed();
+        self.cut_power_of_voters(sim, now);
         self.bury_the_dead(sim, now);
         self.wake_the_dead(sim, now);
         if self.replacement.as_mut().is_some_and(|one| one.turn(sim, &self.nodes, &mut self.random)) {
@@ -132,6 +164,7 @@ impl Nemesis {
     /// Ends every fault; processes that are gone come back at once.
     pub(crate) fn heal(&mut self, sim: &mut Sim<'_>) {
         self.next = Duration::MAX;
+        self.before_election = None;
         for (_, fault) in std::mem::take(&mut self.lasting) {
             self.undo(sim, fault);
         }
@@ -229,6 +262,16 @@ impl Nemesis {
                 let victims = self.victims();
                 victims.iter().for_each(|id| self.kill(sim, *id, now, false));
                 !victims.is_empty()
+            }
+            Fault::PowerCut if self.random.random_ratio(1, 3) => {
+                let terms = self.terms();
+                let is_leader = |place: &Place| {
+                    self.nodes[place].replica().is_some_and(|replica| replica.status().role == Role::Leader)
+                };
+                let Some(leader) = terms.keys().copied().find(is_leader) else { return false };
+                self.kill(sim, leader, now, false);
+                self.before_election = Some(terms);
+                true
             }
             Fault::PowerCut => {
                 let victims = self.victims();

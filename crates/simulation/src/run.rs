@@ -118,6 +118,9 @@ impl Run {
         let end = self.sim.elapsed() + time;
         while self.sim.elapsed() < end {
             self.sim.step().map_err(|error| anyhow!("{error}"))?;
+            if self.nemesis.lurks() {
+                self.look();
+            }
             self.nemesis.turn(&mut self.sim);
             for place in self.nemesis.take_buried() {
                 self.invariants.forget(place);
@@ -125,17 +128,21 @@ impl Run {
             self.clients.know(&self.nemesis.members());
             if self.sim.elapsed() >= self.looked + LOOK_EVERY {
                 self.looked = self.sim.elapsed();
-                for (id, node) in &self.nodes {
-                    if let Some(replica) = node.replica() {
-                        self.invariants.look(*id, &replica);
-                    }
-                }
+                self.look();
                 if holds(self) {
                     return Ok(true);
                 }
             }
         }
         Ok(false)
+    }
+
+    fn look(&mut self) {
+        for (id, node) in &self.nodes {
+            if let Some(replica) = node.replica() {
+                self.invariants.look(*id, &replica);
+            }
+        }
     }
 
     fn members(&self) -> impl Iterator<Item = &Arc<Node>> {
