@@ -1,12 +1,13 @@
 //! What a node keeps when its process ends: its disk, and beside it the state store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::IteratorRandom;
 use store::{Changes, FaultyDisk, MemoryState, StateStore, Stored};
 use tokio::time::sleep;
 
@@ -37,58 +38,75 @@ impl Directory {
     }
 }
 
-/// A state store that outlives its process. What sled would lose with the power is lost by forgetting it all: it is
-/// a cache.
+/// A state store that outlives its process, and may come back from a power cut empty or, what is worse, not quite as
+/// it was written.
 #[derive(Clone, Default)]
-pub(crate) struct KeptState(Arc<Mutex<MemoryState>>);
+pub(crate) struct KeptState(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    now: MemoryState,
+    /// As it was before the last write.
+    before: MemoryState,
+}
 
 impl KeptState {
     pub(crate) fn forget(&self) {
-        *self.0.lock() = MemoryState::default();
+        *self.0.lock() = Kept::default();
     }
 
-    /// Loses a row and does not know it, as sled may when the power goes.
-    pub(crate) fn lose_a_row(&self, random: &mut StdRng) {
-        let mut store = self.0.lock();
-        let mut rows = Vec::new();
-        for table in wire::TABLES {
-            // Neither of them fails in memory.
-            let _ = store.scan(table, &mut |key, _| rows.push((table, key.to_vec())));
-        }
-        if let (Ok(Some(stored)), Some((table, key))) = (store.load(), rows.choose(random)) {
-            let mut lost = Changes::default();
-            lost.delete(table, key.clone());
-            let _ = store.write(&lost, stored);
+    /// One row of the last write is not there, and the row before it still is: nothing but the digest tells.
+    pub(crate) fn tear(&self, random: &mut StdRng) {
+        let mut kept = self.0.lock();
+        let rows = |store: &MemoryState| {
+            let mut rows = BTreeMap::new();
+            for table in wire::TABLES {
+                let mut keep =
+                    |key: &[u8], value: &[u8]| drop(rows.insert((table, key.to_vec()), value.to_vec()));
+                store.scan(table, &mut keep).expect("memory does not fail");
+            }
+            rows
+        };
+        let (before, now) = (rows(&kept.before), rows(&kept.now));
+        let stale =
+            before.into_iter().filter(|(row, value)| now.get(row).is_some_and(|other| other != value));
+        let stored = kept.now.load().expect("memory does not fail");
+        if let (Some(stored), Some(((table, key), value))) = (stored, stale.choose(random)) {
+            let mut torn = Changes::default();
+            torn.put(table, key, value);
+            kept.now.write(&torn, stored).expect("it was written before");
         }
     }
 }
 
 impl StateStore for KeptState {
     fn load(&mut self) -> Result<Option<Stored>, store::Error> {
-        self.0.lock().load()
+        self.0.lock().now.load()
     }
 
     fn confirm(&mut self) -> Result<(), store::Error> {
-        self.0.lock().confirm()
+        self.0.lock().now.confirm()
     }
 
     fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), store::Error> {
-        self.0.lock().write(changes, stored)
+        let mut kept = self.0.lock();
+        kept.before = kept.now.clone();
+        kept.now.write(changes, stored)
     }
 
     fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), store::Error> {
-        self.0.lock().scan(tree, each)
+        self.0.lock().now.scan(tree, each)
     }
 
     fn rebuild(&mut self) -> Result<(), store::Error> {
-        self.0.lock().rebuild()
+        self.0.lock().now.rebuild()
     }
 
     fn size_on_disk(&self) -> Result<u64, store::Error> {
-        self.0.lock().size_on_disk()
+        self.0.lock().now.size_on_disk()
     }
 
     fn flush(&mut self) -> Result<(), store::Error> {
-        self.0.lock().flush()
+        self.0.lock().now.flush()
     }
 }

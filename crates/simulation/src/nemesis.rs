@@ -389,7 +389,7 @@ impl Nemesis {
             node.directory.disk.crash();
             match self.random.random_range(0..4) {
                 0 => node.directory.state.forget(),
-                1 => node.directory.state.lose_a_row(&mut self.random),
+                1 => node.directory.state.tear(&mut self.random),
                 _ => {}
             }
         } else {
