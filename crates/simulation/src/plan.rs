@@ -80,6 +80,8 @@ pub struct Plan {
     pub clients: u32,
     /// Keys that the clients share, of each kind.
     pub keys: u32,
+    /// How much longer than their names values are. Only a write of several sectors can be torn.
+    pub value_bytes: usize,
     /// The mean pause of a client between two requests.
     pub pause: Duration,
     pub faults: BTreeSet<Fault>,
@@ -130,6 +132,7 @@ impl Plan {
             sync_time: Duration::from_micros(
                 *[1500, 1500, 10_000, 40_000].choose(&mut random).expect("there are some"),
             ),
+            value_bytes: *[0, 0, 1000].choose(&mut random).expect("there are some"),
         }
     }
 }

@@ -289,7 +289,13 @@ impl Client {
 
     fn fresh(&mut self) -> String {
         self.count += 1;
-        format!("c{}-{}", self.id, self.count)
+        self.latest()
+    }
+
+    /// The last value that it wrote, or tried to.
+    fn latest(&self) -> String {
+        let padding = ".".repeat(self.shared.plan.value_bytes);
+        format!("c{}-{}{padding}", self.id, self.count)
     }
 }
 

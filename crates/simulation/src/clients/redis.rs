@@ -134,8 +134,8 @@ impl Calls for Redis {
             (Family::Mixed, 2) => Call::CompareAndDelete { value: format!("holder{}", client.id) },
             (Family::Mixed, _) => Call::CompareAndExpire { value: format!("holder{}", client.id), ttl_ms },
             // What it wrote last, which may be there.
-            (_, 3) => Call::CompareAndDelete { value: format!("c{}-{}", client.id, client.count) },
-            (_, _) => Call::CompareAndExpire { value: format!("c{}-{}", client.id, client.count), ttl_ms },
+            (_, 3) => Call::CompareAndDelete { value: client.latest() },
+            (_, _) => Call::CompareAndExpire { value: client.latest(), ttl_ms },
         };
         (key, call)
     }
