@@ -23,8 +23,8 @@ cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign 
 cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls; 30 minutes, needs strace
 cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed given by the commit
 cargo xtask sim --seed S                one of them
+cargo xtask sim --planted [NAME]        seeds until each bug that is planted on purpose is found
 cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
-cargo xtask sim --planted [NAME]        looks for each bug that is planted on purpose; --planted-known: for some, quickly
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
@@ -54,11 +54,10 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["soak", "stalls"] => asked::soak_stalls(SOAK_MINUTES),
         ["soak", "stalls", "--minutes", minutes] => asked::soak_stalls(minutes),
         ["sim", "--seed", seed] => sim::one(seed.parse()?),
-        ["sim", "--planted"] => planted::search(None),
-        ["sim", "--planted", name] => planted::search(Some(name)),
-        ["sim", "--planted-known"] => planted::quick(),
         ["sim", "--seeds", count] => sim::sim(count.parse()?, None),
         ["sim", "--seeds", count, "--from", first] => sim::sim(count.parse()?, Some(first.parse()?)),
+        ["sim", "--planted"] => planted::search(None),
+        ["sim", "--planted", name] => planted::search(Some(name)),
         ["power", "--cuts", cuts] => asked::power(cuts.parse()?, None),
         ["power", "--cuts", cuts, "--seed", seed] => asked::power(cuts.parse()?, Some(seed.parse()?)),
         ["fixture", number] => asked::fixture(number),

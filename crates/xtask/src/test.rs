@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, output, succeeds, target};
-use crate::{asked, sim, tools};
+use crate::{asked, planted, sim, tools};
 
 /// Power cuts under a cluster in a whole test, and in a quick one; five times as many under the log alone.
 const POWER_CUTS: u64 = 20;
@@ -70,6 +70,9 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<bool> {
     }
     if is_wanted("simulation") {
         totals.add(sim::sim(if quick { sim::SEEDS_QUICK } else { sim::SEEDS }, None)?);
+        if !quick {
+            totals.add(planted::known_ones()?);
+        }
     }
     let Totals { passed, failed, broken } = totals;
     println!("{passed} passed, {} failed", failed + broken);
