@@ -310,6 +310,8 @@ impl Replica {
         let metrics = self.raft.metrics();
         let seen = metrics.borrow_watched();
         let index = |id: Option<crate::types::LogId>| id.map_or(0, |id| id.index);
+        // What the core says of itself is old while it waits for a slow disk; the log is asked itself.
+        let log = self.wal.log_state();
         Status {
             node: self.shared.node,
             contact: self.shared.contact.clone(),
@@ -322,11 +324,11 @@ impl Replica {
             },
             term: seen.current_term,
             leader: seen.current_leader.map(NodeId),
-            last_log: seen.last_log_index.unwrap_or(0),
+            last_log: log.last.or(log.purged).map_or(0, |id| id.index),
             committed: index(seen.local_committed),
             applied: applied.index,
             snapshot: index(seen.snapshot),
-            purged: index(seen.purged),
+            purged: log.purged.map_or(0, |id| id.index),
             digest,
             replication: seen.replication.as_ref().map(|replication| {
                 replication.iter().map(|(id, matching)| (NodeId(*id), matching.map(|id| id.index))).collect()

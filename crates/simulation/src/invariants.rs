@@ -83,8 +83,9 @@ impl Invariants {
                 self.report(format!("nodes {leader} and {node} both lead in term {}", status.term));
             }
         }
-        if status.purged > status.applied || status.applied > status.last_log.max(status.snapshot) {
-            self.report(format!("node {node} has purged, applied and logged out of order: {status:?}"));
+        if status.purged > status.applied {
+            let (purged, applied) = (status.purged, status.applied);
+            self.report(format!("node {node} has purged up to {purged} and applied no more than {applied}"));
         }
         // The serial names a state: entries that change nothing take none.
         match self.digests.get(&serial) {
