@@ -143,11 +143,12 @@ fn a_refused_renewal_may_have_run_before() {
         done(3, 30, 31, release("a", 1), Reply::Released).at(4),
     ])));
     passes(&history(before.into_iter().chain([done(3, 30, 31, release("a", 1), Reply::Released).at(4)])));
-    // With a fifth of the length: the lease ends long before the grant would have.
+    // With a fifth of the length: the lease ends long before the grant would have, and the repetition tells that.
     let mut shorter = longer;
-    shorter[1].call = Call::Renew { holder: "a".to_owned(), token: 1, ttl_ms: Some(200) };
+    let renewal = Call::Renew { holder: "a".to_owned(), token: 1, ttl_ms: Some(200) };
+    shorter[1] = done(1, 6, 250, renewal, Reply::NotHeld(NotHeld::Expired));
     passes(&history(
-        shorter.into_iter().chain([done(2, 300, 301, acquire("b", 1_000), acquired("b", 3)).at(3)]),
+        shorter.into_iter().chain([done(2, 300, 301, acquire("b", 1_000), acquired("b", 4)).at(4)]),
     ));
 }
 
