@@ -66,6 +66,42 @@ async fn an_isolated_leader_serves_nothing_and_the_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_answer_that_comes_late_proves_no_leadership() {
+    let world = World::founded(3).await;
+    let leader = world.leader().await;
+    let followers: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    assert_eq!(world.increment(leader, "n").await, 1);
+    world.agree().await;
+    // Both followers hold the second increment; their answers are on the way.
+    followers.iter().for_each(|follower| world.hold(*follower, leader));
+    let before = world.replica(leader).status().last_log;
+    let replica = world.replica(leader).clone();
+    let increment = vec![Action::Increment { key: key("n"), by: 1 }];
+    let second = tokio::spawn(async move { replica.propose(increment).await });
+    for follower in &followers {
+        while world.replica(*follower).status().last_log <= before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    // They lose their leader and go on with another, of which the old one hears nothing.
+    world.refuse_connections(leader);
+    followers.iter().for_each(|follower| world.hold(leader, *follower));
+    let successor = world.leader_among(&followers).await;
+    assert_eq!(world.increment(successor, "n").await, 3);
+    // The answers arrive one by one while the old leader asks whether it leads: they tell of a time before it asked,
+    // though with the first it has a commit to tell the other of, which ends at the same entry.
+    let late = async {
+        for follower in &followers {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            world.release(*follower, leader);
+        }
+    };
+    let (reading, ()) = tokio::join!(world.replica(leader).read(), late);
+    assert_eq!(reading.err(), Some(ReadError::NoQuorum));
+    assert!(second.await.expect("ended")[0].is_ok(), "both followers had it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn commands_under_way_run_once_through_hand_overs() {
     let world = World::founded(3).await;
     let mut counts = Vec::new();

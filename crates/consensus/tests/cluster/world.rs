@@ -362,6 +362,24 @@ impl World {
             .send_modify(|cut| cut.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)])));
     }
 
+    /// Holds back what `from` sends to `to` until [`World::heal`] or [`World::release`].
+    pub fn hold(&self, from: u64, to: u64) {
+        self.wires.cut.send_modify(|cut| {
+            cut.insert((from, to));
+        });
+    }
+
+    pub fn release(&self, from: u64, to: u64) {
+        self.wires.cut.send_modify(|cut| {
+            cut.remove(&(from, to));
+        });
+    }
+
+    /// From now on nobody can open a connection to a node; those that are open stay.
+    pub fn refuse_connections(&self, to: u64) {
+        self.wires.listeners.lock().retain(|_, (at, _)| *at != to);
+    }
+
     pub fn heal(&self) {
         self.wires.cut.send_modify(BTreeSet::clear);
     }
