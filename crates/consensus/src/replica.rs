@@ -312,6 +312,9 @@ impl Replica {
         let index = |id: Option<crate::types::LogId>| id.map_or(0, |id| id.index);
         // What the core says of itself is old while it waits for a slow disk; the log is asked itself.
         let log = self.wal.log_state();
+        // A term counts once the vote in it is durable: before that a power cut undoes it, and nobody was told.
+        let term = seen.current_term.min(self.wal.synced_term());
+        let leader = seen.current_leader.filter(|_| seen.current_term == term);
         Status {
             node: self.shared.node,
             contact: self.shared.contact.clone(),
@@ -322,8 +325,8 @@ impl Replica {
                 ServerState::Follower => Role::Follower,
                 ServerState::Learner | ServerState::Shutdown => Role::Learner,
             },
-            term: seen.current_term,
-            leader: seen.current_leader.map(NodeId),
+            term,
+            leader: leader.map(NodeId),
             last_log: log.last.or(log.purged).map_or(0, |id| id.index),
             committed: index(seen.local_committed),
             applied: applied.index,

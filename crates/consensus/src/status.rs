@@ -33,7 +33,9 @@ pub struct Status {
     /// `None`: the node waits to be founded or adopted.
     pub cluster_id: Option<[u8; 16]>,
     pub role: Role,
+    /// The newest term whose vote is durable here; it never goes back.
     pub term: u64,
+    /// Of this term.
     pub leader: Option<NodeId>,
     pub last_log: u64,
     pub committed: u64,

@@ -46,7 +46,9 @@ fn a_vote_is_durable_before_it_returns_and_never_goes_back() {
     assert_eq!(bench.vote(4).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     let unfinished = bench.wal.clone();
     assert!(once(pin!(unfinished.save_vote(Vote { term: 6, node: 1, committed: false }))).is_none());
+    assert_eq!(bench.wal.synced_term(), 5);
     let bench = bench.crash();
+    assert_eq!(bench.wal.synced_term(), 5);
     assert_eq!(bench.wal.log_state().vote, Some(Vote { term: 5, node: 1, committed: false }));
 }
 
