@@ -306,21 +306,16 @@ impl World {
         self.nodes.insert(id, Node { replica, tasks, alive, stop, stopped });
     }
 
-    /// Ends a node as SIGTERM does. Returns how long it took until its Raft and its log were closed; its peers may be
-    /// served a little longer.
-    pub async fn stop(&mut self, id: u64) -> Duration {
-        let stopping = Instant::now();
+    /// Ends a node as SIGTERM does.
+    pub async fn stop(&mut self, id: u64) {
         let node = self.nodes.remove(&id).expect("it runs");
         node.replica.drain().await;
         node.replica.shutdown().await;
-        let closed = stopping.elapsed();
-        self.wires.listeners.lock().retain(|_, (listener, _)| *listener != id);
         let _ = node.stop.send(());
         node.stopped.await.expect("peers are served to the end");
         node.alive.store(false, Ordering::Relaxed);
         self.wires.unplug(id);
         node.tasks.lock().abort_all();
-        closed
     }
 
     /// Ends a node as `kill -9` does, with what its kernel had not synced still there.
