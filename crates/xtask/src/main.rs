@@ -1,8 +1,9 @@
 //! `cargo xtask …`: the chores of this repository, as programs.
 //!
-//! Each kind of command is a module; a new one (a simulation, a bench) is a module and a line in [`dispatch`].
+//! Each kind of command is a module; a new one is a module and a line in [`dispatch`].
 
 mod asked;
+mod bench;
 mod check;
 mod planted;
 mod rules;
@@ -25,6 +26,8 @@ cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed giv
 cargo xtask sim --seed S                one of them
 cargo xtask sim --planted [NAME]        seeds until each bug that is planted on purpose is found
 cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
+cargo xtask bench etcd                  Tenure beside etcd, 14 minutes, into docs/benchmarks
+cargo xtask bench etcd --trial [NAME]   the same shortly, or one scenario of it, into the build directory
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
@@ -60,6 +63,9 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["sim", "--planted", name] => planted::search(Some(name)),
         ["power", "--cuts", cuts] => asked::power(cuts.parse()?, None),
         ["power", "--cuts", cuts, "--seed", seed] => asked::power(cuts.parse()?, Some(seed.parse()?)),
+        ["bench", "etcd"] => bench::etcd(),
+        ["bench", "etcd", "--trial"] => bench::etcd_trial(None),
+        ["bench", "etcd", "--trial", name] => bench::etcd_trial(Some(name)),
         ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::run::{cargo, output};
 
 /// A crate and ours that it may use. Crates of the same level are never in each other's row.
-const OURS: [(&str, &[&str]); 12] = [
+const OURS: [(&str, &[&str]); 13] = [
     // Below all others: nothing is compiled of it in the product.
     ("planted", &[]),
     ("domain", &["planted"]),
@@ -24,6 +24,7 @@ const OURS: [(&str, &[&str]); 12] = [
     ("xtask", &["planted"]),
     // The harness is a client: it knows what clients see and nothing behind it.
     ("tests", &["wire"]),
+    ("bench", &["tests", "wire"]),
 ];
 
 /// An outside library, by a prefix of its name, and who may know it directly.
@@ -38,9 +39,9 @@ const THEIRS: [(&str, &[&str]); 12] = [
     ("opentelemetry", &["tenure"]),
     ("prometheus", &["tenure"]),
     ("tracing-subscriber", &["tenure", "simulation"]),
-    ("prost", &["wire", "consensus"]),
-    ("tonic", &["wire", "consensus", "api", "http", "tenure", "tests", "simulation"]),
-    ("anyhow", &["tenure", "tests", "xtask", "simulation"]),
+    ("prost", &["wire", "consensus", "bench"]),
+    ("tonic", &["wire", "consensus", "api", "http", "tenure", "tests", "bench", "simulation"]),
+    ("anyhow", &["tenure", "tests", "bench", "xtask", "simulation"]),
 ];
 
 /// What breaks a rule.

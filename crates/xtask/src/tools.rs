@@ -49,6 +49,25 @@ fn redis_cli(tools: &Path) -> Result<PathBuf> {
     debian(tools, "redis-tools", || find(tools, "redis-cli"))
 }
 
+/// Unpacked only, also as root: installed, it would be started as a service, beside whatever is measured.
+pub(crate) fn etcd() -> Result<PathBuf> {
+    let tools = target().join("tools");
+    if let Some(path) = find(&tools, "etcd") {
+        return Ok(path);
+    }
+    eprintln!("unpacking etcd-server …");
+    let unpacked = unpack(&tools, "etcd-server").or_else(|error| {
+        if !is_root() {
+            return Err(error);
+        }
+        // The list of packages may be old or missing.
+        apt(&["update"]).and_then(|()| unpack(&tools, "etcd-server"))
+    });
+    let hint = "etcd is not there; install it (Debian: apt-get install etcd-server)";
+    unpacked.context(hint)?;
+    find(&tools, "etcd").context(hint)
+}
+
 /// A file of a Debian package, installed or unpacked.
 fn debian(tools: &Path, package: &str, find: impl Fn() -> Option<PathBuf>) -> Result<PathBuf> {
     if let Some(path) = find() {
