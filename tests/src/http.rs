@@ -33,6 +33,12 @@ pub async fn send(port: u16, path: &str) -> Result<Sent> {
     Ok(Sent(stream))
 }
 
+/// The value of a metric in what `/metrics` answered, by its name and labels.
+pub fn metric(metrics: &str, name: &str) -> Result<u64> {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    Ok(value.with_context(|| format!("/metrics has no {name}"))?.parse()?)
+}
+
 impl Sent {
     pub async fn response(mut self) -> Result<Response> {
         let mut bytes = Vec::new();

@@ -55,6 +55,8 @@ pub struct Ledger {
     pub client: String,
     /// Where every client of one load counts together.
     pub together: String,
+    /// Of the values that it sets, at least.
+    value_bytes: usize,
     sequence: u64,
     pub acknowledged: u64,
     pub unknown: u64,
@@ -78,10 +80,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(load: &str, index: usize) -> Self {
+    pub fn new(load: &str, index: usize, value_bytes: usize) -> Self {
         Self {
             client: format!("{load}:{index}"),
             together: format!("together:{load}"),
+            value_bytes,
             sequence: 0,
             acknowledged: 0,
             unknown: 0,
@@ -131,7 +134,8 @@ impl Ledger {
             Operation::CountTogether => connection.push(&[b"INCR", self.together.as_bytes()]),
             Operation::Set { register, value } => {
                 let key = format!("set:{}:{register}", self.client);
-                connection.push(&[b"SET", key.as_bytes(), value.to_string().as_bytes()]);
+                let value = format!("{value:0>width$}", width = self.value_bytes);
+                connection.push(&[b"SET", key.as_bytes(), value.as_bytes()]);
             }
             Operation::Drop => connection.push(&[b"DEL", self.key("taken").as_bytes()]),
             Operation::Take { holder } => {
@@ -260,6 +264,18 @@ impl Ledger {
         ensure!(token == Value::Integer(self.kept_token), "the lease of {}: {token:?}", self.client);
         Ok(())
     }
+}
+
+/// Every promise to the clients of one load, read at all nodes.
+pub async fn verify_everywhere(ledgers: &[Ledger], redis_ports: [u16; 3]) -> Result<()> {
+    for (node, port) in (1..).zip(redis_ports) {
+        let mut connection = Connection::open(port).await?;
+        verify_together(ledgers, &mut connection).await?;
+        for ledger in ledgers {
+            ledger.verify(&mut connection).await.with_context(|| format!("read at node {node}"))?;
+        }
+    }
+    verify_tokens(ledgers).map(drop)
 }
 
 /// Books of one load together: the common counter, and that no token was granted twice.

@@ -2,8 +2,8 @@
 //!
 //! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes),
 //! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it
-//! was promised), [`stall`] (a disk that is slow for a moment), [`power`] (a disk that loses its power), [`chance`] (what is
-//! drawn), [`figures`] (what a run measured).
+//! was promised), [`stall`] (a disk that is slow for a moment), [`power`] (a disk that loses its power), [`processors`]
+//! (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
 
@@ -19,6 +19,7 @@ pub mod node;
 pub mod ports;
 pub mod power;
 pub mod process;
+pub mod processors;
 pub mod resp;
 pub mod stall;
 pub mod suite;

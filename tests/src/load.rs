@@ -36,6 +36,8 @@ pub struct Options {
     pub clients: usize,
     /// Requests that each has under way.
     pub window: usize,
+    /// Of the values that they set, at least: 1 where only their number counts.
+    pub value_bytes: usize,
     /// What a client does when its connection ends: go to the next node, or nothing.
     pub goes_on: bool,
     pub ports: [u16; 3],
@@ -65,6 +67,13 @@ pub struct Account {
     pub unanswered: Vec<Operation>,
     /// When that was.
     pub closed: Option<Instant>,
+}
+
+/// How long nothing was acknowledged, of any client. Known to about the time between two looks.
+pub struct Gap {
+    acknowledged: u64,
+    since: Instant,
+    pub longest: Duration,
 }
 
 struct Client {
@@ -149,12 +158,27 @@ impl Drop for Load {
     }
 }
 
+impl Gap {
+    /// From now on.
+    pub fn new(load: &Load) -> Self {
+        Self { acknowledged: load.acknowledged(), since: Instant::now(), longest: Duration::ZERO }
+    }
+
+    pub fn look(&mut self, load: &Load) {
+        if load.acknowledged() > self.acknowledged {
+            self.acknowledged = load.acknowledged();
+            self.longest = self.longest.max(self.since.elapsed());
+            self.since = Instant::now();
+        }
+    }
+}
+
 impl Client {
     fn new(options: Options, shared: Arc<Shared>, index: usize) -> Self {
         let at = index % options.ports.len();
         let account = Account {
             home: at as u64 + 1,
-            ledger: Ledger::new(&options.name, index),
+            ledger: Ledger::new(&options.name, index, options.value_bytes),
             gaps: Vec::new(),
             unanswered: Vec::new(),
             closed: None,

@@ -7,10 +7,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{grpc, suite, wait};
+use crate::{grpc, process, suite, wait};
 use wire::v1::StatusRequest;
 
 /// From the start of the process to its first answer.
@@ -18,6 +19,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// A node that must refuse to start has this long to do so.
 const REFUSES_WITHIN: Duration = Duration::from_secs(20);
+
+/// From SIGTERM to the end of the process.
+const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Small files, and a reserve that any test machine has.
 const LOG: &str = "[log]\nsegment = \"16MiB\"\nreserve = \"64MiB\"\n";
@@ -37,6 +41,11 @@ pub struct NodeFile {
 pub struct Node {
     pub file: NodeFile,
     child: Child,
+}
+
+/// A node that does not run (SIGSTOP). It goes on when this is dropped, however that comes about.
+pub struct Frozen {
+    pid: u32,
 }
 
 impl NodeFile {
@@ -150,10 +159,32 @@ impl Node {
         Ok((self.file, had_ended))
     }
 
+    /// Ends the node as an operator does, by SIGTERM. It must end well.
+    pub async fn stop(mut self) -> Result<NodeFile> {
+        process::signal(self.pid()?, Signal::TERM)?;
+        let status = timeout(STOPS_WITHIN, self.child.wait()).await;
+        let status = status.with_context(|| format!("no end within {STOPS_WITHIN:?} after SIGTERM"))??;
+        ensure!(status.success(), "it ended with {status} after SIGTERM: {}", tail(&self.file.log()));
+        Ok(self.file)
+    }
+
+    pub fn freeze(&self) -> Result<Frozen> {
+        let frozen = Frozen { pid: self.pid()? };
+        process::signal(frozen.pid, Signal::STOP)?;
+        Ok(frozen)
+    }
+
     /// Ends the node at once.
     pub async fn kill(mut self) -> Result<NodeFile> {
         self.child.kill().await?;
         Ok(self.file)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        let _ = process::signal(self.pid, Signal::CONT);
     }
 }
 

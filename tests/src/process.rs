@@ -25,6 +25,12 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
+/// The processes that started this one: its parent, and the parent's. They change when one of them ends.
+pub fn starters() -> Result<[u32; 2]> {
+    let parent = parent(std::process::id())?;
+    Ok([parent, self::parent(parent)?])
+}
+
 fn parent(pid: u32) -> Result<u32> {
     Ok(state_and_parent(pid)?.1)
 }

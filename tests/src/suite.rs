@@ -9,12 +9,20 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+
+use crate::process;
 
 /// The release binary.
 pub const BINARY: &str = "TENURE_BIN";
+
+/// Between two looks at whether those who started this are there.
+const STARTERS_LOOK: Duration = Duration::from_secs(1);
 
 /// A test that measures time holds this alone: another's load would be in its figures.
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -41,6 +49,29 @@ pub fn asked<F: Future<Output = Result<()>>>(name: &str, variable: &str, test: i
     match env::var(variable) {
         Ok(value) => alone(name, test(value)),
         Err(_) => skipped(name, &format!("{variable} is not set; `cargo xtask help` says what sets it")),
+    }
+}
+
+/// Does the work, unless somebody stops it first: by a signal, or by ending what started this program. Then all that
+/// the work holds is dropped, and the directories go, too: nobody looks for a cause in them.
+pub async fn unless_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let why = tokio::select! {
+        done = work => return done,
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        () = left_alone() => "whoever started it has ended",
+    };
+    drop(USED.take());
+    bail!("stopped: {why}")
+}
+
+/// Ends when those who started this program have.
+async fn left_alone() {
+    let starters = process::starters().ok();
+    while process::starters().ok() == starters {
+        sleep(STARTERS_LOOK).await;
     }
 }
 

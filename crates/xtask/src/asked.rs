@@ -15,12 +15,18 @@ const MINUTES_MAX: u64 = 24 * 60;
 /// Several hours.
 const POWER_CUTS_MAX: u64 = 5000;
 
+/// Full load while one thing after another happens to the nodes.
+pub(crate) fn soak(minutes: &str, seed: Option<u64>) -> Result<bool> {
+    let mut environment = vec![("TENURE_SOAK_MINUTES", parse_minutes(minutes)?.to_string().into())];
+    environment.extend(seed.map(|seed| ("TENURE_SOAK_SEED", seed.to_string().into())));
+    test::asked("soak::nodes_go_on_without_a_hand_laid_on_them", &environment)
+}
+
 /// Full load while the leader's disk stalls again and again.
 pub(crate) fn soak_stalls(minutes: &str) -> Result<bool> {
-    let minutes: u64 = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
-    ensure!((1..=MINUTES_MAX).contains(&minutes), "--minutes is {minutes}, not 1 to {MINUTES_MAX}");
+    let minutes = parse_minutes(minutes)?;
     check_strace()?;
-    let environment = [("TENURE_SOAK_MINUTES", minutes.to_string().into())];
+    let environment = [("TENURE_STALLS_MINUTES", minutes.to_string().into())];
     test::asked("stalls::no_lease_is_lost_while_the_leaders_disk_stalls", &environment)
 }
 
@@ -55,6 +61,12 @@ pub(crate) fn check_disks() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn parse_minutes(minutes: &str) -> Result<u64> {
+    let minutes: u64 = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
+    ensure!((1..=MINUTES_MAX).contains(&minutes), "--minutes is {minutes}, not 1 to {MINUTES_MAX}");
+    Ok(minutes)
 }
 
 /// The disk is made to stall by strace, which must be there and be allowed to.

@@ -21,6 +21,9 @@ const USAGE: &str = "\
 cargo xtask check                       only reads: format, lints, documents, dependency rules, tidiness
 cargo xtask fix                         writes: format, lints that can mend themselves
 cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign clients included
+cargo xtask soak [--minutes M] [--seed S]
+                                        full load in rounds: nodes lag, freeze, are killed and stopped, and
+                                        processors are scarce; 30 minutes
 cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls; 30 minutes, needs strace
 cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed given by the commit
 cargo xtask sim --seed S                one of them
@@ -54,6 +57,10 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", "--quick", filter] | ["test", filter, "--quick"] => test::test(true, Some(filter)),
         ["test"] => test::test(false, None),
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
+        ["soak"] => asked::soak(SOAK_MINUTES, None),
+        ["soak", "--minutes", minutes] => asked::soak(minutes, None),
+        ["soak", "--seed", seed] => asked::soak(SOAK_MINUTES, Some(seed.parse()?)),
+        ["soak", "--minutes", minutes, "--seed", seed] => asked::soak(minutes, Some(seed.parse()?)),
         ["soak", "stalls"] => asked::soak_stalls(SOAK_MINUTES),
         ["soak", "stalls", "--minutes", minutes] => asked::soak_stalls(minutes),
         ["sim", "--seed", seed] => sim::one(seed.parse()?),

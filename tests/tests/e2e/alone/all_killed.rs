@@ -21,7 +21,8 @@ fn all_three_are_killed_twenty_times() {
             let pids = cluster.pids().await?;
             let name = format!("all{round}");
             let ports = cluster.redis_ports();
-            let mut load = Load::start(&Options { name, clients: 12, window: 32, goes_on: true, ports });
+            let mut load =
+                Load::start(&Options { name, clients: 12, window: 32, value_bytes: 1, goes_on: true, ports });
             load.run_until(3000, 0).await?;
             let seen = read_counter(cluster.redis(1), round).await?;
             let killed = Instant::now();

@@ -33,6 +33,7 @@ fn the_leader_is_killed_twenty_times() {
                 name: format!("kill{round}"),
                 clients: CLIENTS,
                 window: WINDOW,
+                value_bytes: 1,
                 goes_on: true,
                 ports: cluster.redis_ports(),
             });

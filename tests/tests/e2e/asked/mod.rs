@@ -3,4 +3,5 @@
 mod fixture;
 mod holders;
 mod power;
+mod soak;
 mod stalls;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tests::cluster::Cluster;
 use tests::ledger::{self, Ledger};
 use tests::load::{Load, Options};
-use tests::resp::Connection;
 use tests::{figures, http, process, stall, suite};
 use tokio::time::{interval, sleep, timeout};
 
@@ -40,7 +39,7 @@ const SLACK: Duration = Duration::from_secs(300);
 
 #[test]
 fn no_lease_is_lost_while_the_leaders_disk_stalls() {
-    suite::asked("soak_stalls", "TENURE_SOAK_MINUTES", |minutes| async move {
+    suite::asked("soak_stalls", "TENURE_STALLS_MINUTES", |minutes| async move {
         let length = Duration::from_secs(60 * minutes.parse::<u64>().context("minutes")?);
         let limit = length + SLACK;
         timeout(limit, soak(length)).await.with_context(|| format!("it hangs: no end within {limit:?}"))?
@@ -56,6 +55,7 @@ async fn soak(length: Duration) -> Result<()> {
         name: "soak".into(),
         clients: CLIENTS,
         window: WINDOW,
+        value_bytes: 1,
         goes_on: true,
         ports: cluster.redis_ports(),
     });
@@ -88,7 +88,7 @@ async fn soak(length: Duration) -> Result<()> {
     figures::record("soak_stalls", &figure)?;
 
     ensure!(kept.lost.is_empty(), "leases were lost: {:?}", kept.lost);
-    verify(&cluster, &ledgers).await?;
+    ledger::verify_everywhere(&ledgers, cluster.redis_ports()).await?;
     ensure!(cluster.pids().await? == pids, "a node ended during the soak");
     let due = length.as_secs() / PERIOD.as_secs();
     let least = due / STALLS_SHARE_MIN;
@@ -133,18 +133,6 @@ async fn watch(load: &mut Load, pids: &BTreeMap<u64, u32>, end: Instant) -> Resu
     Ok(longest)
 }
 
-/// Everything that was promised, read at all nodes.
-async fn verify(cluster: &Cluster, ledgers: &[Ledger]) -> Result<()> {
-    for node in [1, 2, 3] {
-        let mut connection = Connection::open(cluster.redis(node)).await?;
-        ledger::verify_together(ledgers, &mut connection).await?;
-        for ledger in ledgers {
-            ledger.verify(&mut connection).await.with_context(|| format!("read at node {node}"))?;
-        }
-    }
-    ledger::verify_tokens(ledgers).map(drop)
-}
-
 /// Who took over from whom after a term, and why.
 async fn changes_since(cluster: &Cluster, term: u64) -> Result<Vec<Value>> {
     let history = cluster.cli().json(&["history"]).await?;
@@ -158,11 +146,8 @@ async fn slow_syncs(cluster: &Cluster) -> Result<Vec<u64>> {
     let mut slow = Vec::new();
     for node in [1, 2, 3] {
         let metrics = http::get(cluster.http(node), "/metrics").await?.body;
-        let value = |rest: &str| -> Result<u64> {
-            let name = format!("tenure_disk_wal_fsync_duration_seconds_{rest} ");
-            let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
-            Ok(value.with_context(|| format!("/metrics has no {name}"))?.parse()?)
-        };
+        let value =
+            |rest: &str| http::metric(&metrics, &format!("tenure_disk_wal_fsync_duration_seconds_{rest}"));
         slow.push(value("count")? - value("bucket{le=\"0.128\"}")?);
     }
     Ok(slow)

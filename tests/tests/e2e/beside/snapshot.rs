@@ -29,6 +29,7 @@ fn a_follower_that_was_away_too_long_comes_back_by_snapshot() {
             name: "away".into(),
             clients: 8,
             window: 16,
+            value_bytes: 1,
             goes_on: false,
             ports,
         });

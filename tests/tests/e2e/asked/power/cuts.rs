@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tests::chance::Chance;
 use tests::figures;
 use tests::ledger::{self, Ledger};
-use tests::load::{Load, Options};
+use tests::load::{Gap, Load, Options};
 use tests::resp::Connection;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -62,13 +62,6 @@ enum Moment {
 
 const MOMENTS: [Moment; 5] =
     [Moment::Writes, Moment::Snapshot, Moment::Purge, Moment::Election, Moment::Recovery];
-
-/// How long nothing was acknowledged.
-struct Gap {
-    acknowledged: u64,
-    since: Instant,
-    longest: Duration,
-}
 
 #[derive(Default)]
 struct Totals {
@@ -145,6 +138,7 @@ async fn round(
         name: format!("power{number}"),
         clients: CLIENTS,
         window: WINDOW,
+        value_bytes: 1,
         goes_on: true,
         ports: site.redis_ports(),
     });
@@ -157,7 +151,7 @@ async fn round(
     .await;
 
     let began = Instant::now();
-    let mut gap = Gap { acknowledged: load.acknowledged(), since: began, longest: Duration::ZERO };
+    let mut gap = Gap::new(&load);
     let down = {
         let mut fault = std::pin::pin!(fault(site, moment, nodes, chance));
         loop {
@@ -241,16 +235,6 @@ async fn fault(site: &mut Site, moment: Moment, nodes: &[u64], chance: &mut Chan
     site.start(&down).await?;
     site.ready().await?;
     Ok(down)
-}
-
-impl Gap {
-    fn look(&mut self, load: &Load) {
-        if load.acknowledged() > self.acknowledged {
-            self.acknowledged = load.acknowledged();
-            self.longest = self.longest.max(self.since.elapsed());
-            self.since = Instant::now();
-        }
-    }
 }
 
 /// Every promise, the ledgers of one node's clients read at another one.
