@@ -55,7 +55,7 @@ fn log() {
             .with_writer(std::io::stderr)
             .init();
     };
-    std::thread::spawn(init).join().expect("the filter is valid");
+    std::thread::spawn(init).join().expect("no other subscriber is set");
 }
 
 #[cfg(feature = "planted")]

@@ -12,7 +12,8 @@ use rand::{RngExt, SeedableRng};
 pub enum Fault {
     /// A process dies; what it wrote stays.
     Kill,
-    /// The power of some nodes goes, of all of them at times; what was not synced is lost or torn.
+    /// The power of some nodes goes, of all of them at times; what was not synced is lost or torn. At times a leader is
+    /// killed first, and it goes where a vote has just been given.
     PowerCut,
     /// The power goes in the middle of a write.
     TornWrite,

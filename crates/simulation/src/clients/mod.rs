@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use turmoil::Sim;
 
 use crate::clock::now_ns;
-use crate::judge::{Call, History, Operation, Outcome};
+use crate::judge::{Call, History, Operation, Outcome, Reply};
 use crate::plan::Plan;
 use crate::world::{Place, host};
 
@@ -237,7 +237,7 @@ impl Client {
         let invoked_ns = now_ns();
         let id = self.random.random();
         let mut may_have_run = false;
-        let outcome = loop {
+        let mut outcome = loop {
             let (_, host) = self.node();
             let answered = timeout(ANSWER_WITHIN, protocol.call(&host, id, &key, &call)).await;
             match answered.unwrap_or(Answered::Unknown) {
@@ -256,6 +256,13 @@ impl Client {
             }
             self.move_on().await;
         };
+        // A renewal that ran at an earlier sending, and has ended since, is refused by how things are.
+        if may_have_run
+            && let Outcome::Returned { reply: Reply::NotHeld(_), repeated, .. } = &mut outcome
+            && matches!(call, Call::Renew { .. })
+        {
+            *repeated = true;
+        }
         let (node, _) = self.node();
         let operation = Operation { client: self.id, node, key, call, invoked_ns, outcome };
         let is_answered = operation.reply().is_some();
@@ -309,7 +316,7 @@ trait Calls {
     fn learn(&self, tokens: &mut BTreeMap<String, u64>, operation: &Operation);
 }
 
-fn returned(reply: crate::judge::Reply, place: Option<(u64, u64, bool)>) -> Answered {
+fn returned(reply: Reply, place: Option<(u64, u64, bool)>) -> Answered {
     let (serial, index, repeated) = match place {
         Some((serial, index, repeated)) => (Some(serial), Some(index), repeated),
         None => (None, None, false),

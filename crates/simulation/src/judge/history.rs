@@ -242,12 +242,10 @@ impl Reply {
                 | Self::Removed(false)
                 | Self::Changed(false)
                 | Self::NotAcquired(_)
+                | Self::NotHeld(_)
                 | Self::Failed
         );
-        // A renewal that is asked for again under its id is answered by how things are: it may have run before, and
-        // have ended since.
-        let not_held = matches!(self, Self::NotHeld(_)) && !matches!(call, Call::Renew { .. });
-        no || not_held || call.is_read()
+        no || call.is_read()
     }
 
     /// The lease that it shows.

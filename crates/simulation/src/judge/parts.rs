@@ -76,7 +76,7 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, place: usize, operation: &'a Operation) {
             (Told::Granted { token: lease.token }, Duty::Must)
         }
         Reply::NotAcquired(_) if repeated => (Told::Nothing, Duty::Must),
-        Reply::NotHeld(_) if matches!(call, Call::Renew { .. }) => (Told::Nothing, Duty::May),
+        Reply::NotHeld(_) if repeated => (Told::Nothing, Duty::May),
         _ => {
             let only_looks = reply.denies(call);
             return parts.push(Part { only_looks, ..part(Told::Answered { reply, at_ns }, Duty::Must) });

@@ -132,7 +132,7 @@ fn a_repeated_acquire_is_answered_with_how_things_are() {
 fn a_refused_renewal_may_have_run_before() {
     let before = [
         done(1, 0, 5, acquire("a", 1_000), acquired("a", 1)).at(1),
-        done(1, 6, 100, renew("a", 1), Reply::NotHeld(NotHeld::Expired)),
+        done(1, 6, 100, renew("a", 1), Reply::NotHeld(NotHeld::Expired)).again(),
     ];
     // With twice the length, so that the look between shows that it had run.
     let mut longer = before.clone();
@@ -146,7 +146,7 @@ fn a_refused_renewal_may_have_run_before() {
     // With a fifth of the length: the lease ends long before the grant would have, and the repetition tells that.
     let mut shorter = longer;
     let renewal = Call::Renew { holder: "a".to_owned(), token: 1, ttl_ms: Some(200) };
-    shorter[1] = done(1, 6, 250, renewal, Reply::NotHeld(NotHeld::Expired));
+    shorter[1] = done(1, 6, 250, renewal, Reply::NotHeld(NotHeld::Expired)).again();
     passes(&history(
         shorter.into_iter().chain([done(2, 300, 301, acquire("b", 1_000), acquired("b", 4)).at(4)]),
     ));

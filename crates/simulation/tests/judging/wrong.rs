@@ -155,6 +155,19 @@ fn early_hand_over() {
 }
 
 #[test]
+fn a_renewal_sent_once_and_refused_does_not_end_a_lease() {
+    let operations = [
+        done(1, 0, 5, acquire("a", 5_000), acquired("a", 1)).at(1),
+        done(1, 1_200, 1_210, renew("a", 1), Reply::NotHeld(NotHeld::Expired)),
+        done(2, 1_500, 1_505, acquire("b", 1_000), acquired("b", 3)).at(3),
+    ];
+    caught(
+        &history(operations),
+        &[Rule::NotLinearizable, Rule::WrongAnswer, Rule::TwoHolders, Rule::EarlyHandOver],
+    );
+}
+
+#[test]
 fn free_too_early() {
     let operations = [
         done(1, 0, 5, acquire("a", 1_000), acquired("a", 1)).at(1),
