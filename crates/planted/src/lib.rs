@@ -1,7 +1,7 @@
 //! Bugs that are planted on purpose: a simulation that finds none of them has proven nothing.
 //!
 //! A site in the code reads `if planted::is(Bug::X)`. Without the feature `on` that is the constant `false`, and nothing
-//! of it is compiled; the product asserts that [`ON`] is false. With it, at most one bug is active, chosen by `plant`
+//! of it stays in the program; the product asserts that [`ON`] is false. With it, at most one bug is active, chosen by `plant`
 //! once at the start of a process. A bug is one that a careful author could have written, and breaks a promise that
 //! clients or operators can see.
 

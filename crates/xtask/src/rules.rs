@@ -10,7 +10,7 @@ use crate::run::{cargo, output};
 
 /// A crate and ours that it may use. Crates of the same level are never in each other's row.
 const OURS: [(&str, &[&str]); 13] = [
-    // Below all others: nothing is compiled of it in the product.
+    // Below all others: nothing of it stays in the product.
     ("planted", &[]),
     ("domain", &["planted"]),
     ("wire", &["domain"]),

@@ -37,7 +37,7 @@ pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(environment)
 }
 
-fn is_ci() -> bool {
+pub(crate) fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| ci == "true")
 }
 

@@ -35,6 +35,9 @@ const SIGHT_WITHIN: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(1);
 const SIGHT_TO_CUT_MAX_MS: u64 = 12;
 
+/// No more than this part of all cuts, as a divisor, may miss their moment: half of those that have to be looked for.
+const UNSIGHTED_PART: u64 = 5;
+
 /// A new leader's first entries.
 const ELECTED_TO_CUT_MS: [u64; 2] = [10, 300];
 
@@ -88,6 +91,8 @@ pub(super) async fn cut(cuts: u64, chance: &mut Chance) -> Result<(Value, Value)
         let ledgers = round(&mut site, number, moment, &nodes, chance, &mut totals).await.context(what)?;
         books.extend(ledgers);
     }
+    let unsighted = totals.unsighted;
+    ensure!(unsighted * UNSIGHTED_PART <= cuts, "the moment of {unsighted} of {cuts} cuts did not come");
     read_back(&site, &books).await.context("everything, at the end")?;
     let tokens = ledger::verify_tokens(books.iter().map(Arc::as_ref))?;
     let digests_at = digests_agree(&site.cli()).await?;
