@@ -160,12 +160,12 @@ impl Admin {
         let membership = self.shared.membership.read().clone();
         let [_, .., voters] = &membership.membership().get_joint_config()[..] else { return None };
         let unfinished = *membership.log_id();
-        // The change of a living leader is over before the second look.
+        // The change of a living leader is mostly over before the second look; otherwise openraft refuses a second one.
         if seen_before == unfinished {
-            tracing::info!(?voters, "finishing a change of voters that was left half done");
+            tracing::info!(?voters, "finishing a change of voters that seems to be left half done");
             let change = ChangeMembers::ReplaceAllVoters(voters.clone());
             if let Err(error) = self.wrote(self.raft.change_membership(change, false)).await {
-                tracing::warn!(%error, "the change of voters is not finished");
+                tracing::info!(%error, "the change of voters is not finished yet");
             }
         }
         unfinished

@@ -74,6 +74,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
         // takes for whole. It does not check where the entries begin, and a follower must not be sent a gap; an error
         // would end this node. Of nothing it makes a request without entries, at which the peer's stream breaks off.
         let to = if from > start { from } else { to };
+        // Nothing is purged in between: that happens on this thread, too.
         self.read(from, to, REPLICATION_BYTES_MAX)
     }
 

@@ -114,11 +114,13 @@ impl NetStreamAppend<TypeConfig> for Connection {
                     None
                 }
             });
-            // What follows on a purged entry cannot be read any more, and openraft would ask for it for ever: the
-            // stream breaks off, as if the peer had not answered, and openraft decides anew, for a snapshot.
-            let (wal, entries) = (self.wal.clone(), self.entries);
+            // What follows on a purged entry cannot be read any more, and openraft would ask for it for ever: when it
+            // asks a second time the stream breaks off, as if the peer had not answered, and openraft decides anew, for
+            // a snapshot. Once is allowed: while a snapshot is on its way, a commit index goes ahead of it.
+            let (wal, mut asked) = (self.wal.clone(), false);
             let requests = requests.take_while(move |request| {
-                std::future::ready(entries != Lane::Entries || !follows_on_purged(&wal, request))
+                let asks = follows_on_purged(&wal, request);
+                std::future::ready(!(std::mem::replace(&mut asked, asks) && asks))
             });
             let mut client = self.client(self.entries)?;
             // A long-lived stream has no deadline of its own: keepalive breaks it when the peer is frozen. Only

@@ -11,7 +11,10 @@ use wire::peer::{AppendRequest, LogId};
 /// openraft takes an acknowledgement for the answer to every request in flight that ends at its log id, and dates it
 /// by the last of them. A request without entries, which carries a newer commit index, ends where the one before it
 /// ended: an old answer that was held up in the network would then prove leadership at a moment when nobody was asked.
-/// So of requests that end alike only the answer to the last is shown; it comes behind on the same stream.
+/// So of requests that end alike only the answer to the last is shown; it comes behind on the same stream. The cost: where
+/// a round trip takes longer than a sync, an entry may wait for one more of them.
+///
+/// Whoever shows an answer lets openraft have it before another request is sent: both happen on Raft's one thread.
 #[derive(Clone, Default)]
 pub(super) struct InFlight(Arc<Mutex<VecDeque<Option<LogId>>>>);
 

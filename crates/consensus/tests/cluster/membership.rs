@@ -65,3 +65,75 @@ async fn founding_is_done_once_and_names_what_is_missing() {
     assert!(matches!(again, Err(AdminError::Refused(_))), "{again:?}");
     world.leader().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_that_its_leader_left_half_done_is_finished_by_the_next() {
+    let mut world = World::founded(3).await;
+    let leader = world.leader().await;
+    let added = world.replica(leader).change(Change::AddLearner(member(9).contact()), audit()).await;
+    let newcomer = added.expect("added").0;
+    world.start_at(newcomer, 9).await;
+    world.agree().await;
+    let others: Vec<u64> = world.nodes.keys().copied().filter(|id| *id != leader).collect();
+    let first_step = world.replica(leader).status().last_log + 2;
+    let replica = world.replica(leader).clone();
+    let promotion =
+        tokio::spawn(async move { replica.change(Change::Promote(NodeId(newcomer)), audit()).await });
+    // Behind the audit record comes the first step. It reaches everybody, and its leader dies before it hears so.
+    let has_first_step = |at: u64| world.replica(at).status().last_log >= first_step;
+    for turn in 0.. {
+        if has_first_step(leader) {
+            break;
+        }
+        assert!(turn < 100_000, "the change does not begin");
+        tokio::task::yield_now().await;
+    }
+    others.iter().for_each(|other| world.hold(*other, leader));
+    let arrived = async {
+        while !others.iter().all(|other| has_first_step(*other)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(1), arrived).await.expect("the first step is everywhere");
+    assert!(world.replica(leader).status().committed < first_step);
+    world.kill(leader).await;
+    promotion.abort();
+    let is_voter = |at: u64| {
+        let members = world.replica(at).members();
+        members.iter().any(|member| member.id.0 == newcomer && member.voter)
+    };
+    let successor = world.leader_among(&others).await;
+    assert!(!is_voter(successor), "between the two steps the old voters decide, too");
+    let finished = async {
+        while !others.iter().all(|other| is_voter(*other)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), finished).await.expect("the next leader takes the second step");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_purges_what_a_newcomer_has_not_got_and_goes_on() {
+    let mut world = World::new();
+    world.snapshot_entries = 50;
+    world.retain_bytes = 1;
+    world.found(3).await;
+    let leader = world.leader().await;
+    let added = world.replica(leader).change(Change::AddLearner(member(9).contact()), audit()).await;
+    let newcomer = added.expect("added").0;
+    // It is tried again and again, and the log goes from under what it was to be sent.
+    let mut purges = Vec::new();
+    let purged = async {
+        while purges.len() < 3 {
+            world.increment(leader, "n").await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            purges.push(world.replica(leader).status().purged);
+            purges.dedup();
+        }
+    };
+    timeout(Duration::from_secs(30), purged).await.expect("the log is purged");
+    world.start_at(newcomer, 9).await;
+    world.agree().await;
+    assert!(world.replica(newcomer).metrics().snapshots_installed.get() > 0);
+    assert_eq!(world.leader().await, leader);
+}
