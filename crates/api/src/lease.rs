@@ -145,17 +145,19 @@ fn token(token: u64) -> Result<Token, Status> {
 }
 
 /// Why a renewal or a release was refused, by how things are.
-fn not_held(holder: &str, lease: Option<&domain::Lease>) -> Status {
-    match lease {
-        None => Reason::Expired.status("the lease is free: it has ended"),
-        Some(lease) if *lease.holder == *holder.as_bytes() => Reason::Fenced.status(format!(
-            "{holder} has this lease under the newer token {}; this one is fenced",
-            lease.token
-        )),
-        Some(lease) => {
-            Reason::NotHolder.status(format!("held by {}", String::from_utf8_lossy(&lease.holder)))
+fn not_held(holder: &str, done: &Done) -> Status {
+    let (reason, why) = match &done.lease {
+        None => (Reason::Expired, "the lease is free: it has ended".to_owned()),
+        Some(lease) if *lease.holder == *holder.as_bytes() => {
+            let token = lease.token;
+            (
+                Reason::Fenced,
+                format!("{holder} has this lease under the newer token {token}; this one is fenced"),
+            )
         }
-    }
+        Some(lease) => (Reason::NotHolder, format!("held by {}", String::from_utf8_lossy(&lease.holder))),
+    };
+    if done.header.repeated { reason.status_of_repeated(&why) } else { reason.status(why) }
 }
 
 #[tonic::async_trait]
@@ -182,7 +184,7 @@ impl LeaseService for Leases {
         let action = Action::Renew { key: key(&name)?, holder: holder(&who)?, token, ttl_ms };
         let done = self.execute(&request_id, action).await?;
         if !done.granted {
-            return Err(not_held(&who, done.lease.as_ref()));
+            return Err(not_held(&who, &done));
         }
         Ok(Response::new(v1::RenewResponse {
             header: Some(done.header),
@@ -199,7 +201,7 @@ impl LeaseService for Leases {
         let action = Action::Release { key: key(&name)?, holder: holder(&who)?, token };
         let done = self.execute(&request_id, action).await?;
         if !done.granted {
-            return Err(not_held(&who, done.lease.as_ref()));
+            return Err(not_held(&who, &done));
         }
         Ok(Response::new(v1::ReleaseResponse { header: Some(done.header) }))
     }

@@ -13,5 +13,5 @@ pub mod server;
 
 pub use cluster::Cluster;
 pub use lease::Leases;
-pub use refusal::{Reason, reason_of};
+pub use refusal::{Reason, is_repeated, reason_of};
 pub use server::serve;

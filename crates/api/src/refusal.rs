@@ -8,6 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The domain of every `google.rpc.ErrorInfo` of this program.
 pub const DOMAIN: &str = "tenure";
 
+/// What the `google.rpc.ErrorInfo` of a refusal has as metadata if the write had run before.
+const REPEATED: &str = "repeated";
+
 /// The reason in a refusal's `google.rpc.ErrorInfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -87,6 +90,19 @@ impl Reason {
         let details = ErrorDetails::with_error_info(self.name(), DOMAIN, []);
         Status::with_error_details(self.code(), message, details)
     }
+
+    /// A refusal, by how things are now, of a write that had run before under the same request_id.
+    pub fn status_of_repeated(self, message: &str) -> Status {
+        let message = format!("{message}; it had run before under this request_id");
+        let details =
+            ErrorDetails::with_error_info(self.name(), DOMAIN, [(REPEATED.to_owned(), "true".to_owned())]);
+        Status::with_error_details(self.code(), message, details)
+    }
+}
+
+/// Whether the refused write had run before under the same request_id; what it did then is not told.
+pub fn is_repeated(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.metadata.contains_key(REPEATED))
 }
 
 /// The reason in a status that one of these services made; `None` in any other.
@@ -161,5 +177,12 @@ mod tests {
             assert_eq!(reason_of(&reason.status("why")), Some(reason));
         }
         assert_eq!(reason_of(&Status::unavailable("other")), None);
+    }
+
+    #[test]
+    fn a_repetition_survives_the_wire() {
+        let repeated = Reason::Expired.status_of_repeated("free");
+        assert_eq!((reason_of(&repeated), is_repeated(&repeated)), (Some(Reason::Expired), true));
+        assert!(!is_repeated(&Reason::Expired.status("free")));
     }
 }

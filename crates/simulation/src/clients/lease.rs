@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use api::{Reason, reason_of};
+use api::{Reason, is_repeated, reason_of};
 use rand::RngExt;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use wire::v1;
 use wire::v1::lease_service_client::LeaseServiceClient;
 
-use super::{Answered, Calls, Client, Family, Protocol, grpc, returned};
-use crate::judge::{Call, Lease, NotHeld, Operation, Reply};
+use super::{Answered, Calls, Client, Family, Protocol, grpc, now_ns, returned};
+use crate::judge::{Call, Lease, NotHeld, Operation, Outcome, Reply};
 use crate::plan::Plan;
 
 #[derive(Default)]
@@ -75,7 +75,10 @@ impl Protocol for Leases {
 }
 
 fn refused(status: &Status) -> Answered {
-    let not_held = |why| returned(Reply::NotHeld(why), None);
+    let not_held = |why| {
+        let (reply, repeated) = (Reply::NotHeld(why), is_repeated(status));
+        Answered::Returned(Outcome::Returned { at_ns: now_ns(), reply, serial: None, index: None, repeated })
+    };
     match reason_of(status) {
         Some(Reason::Expired) => not_held(NotHeld::Expired),
         Some(Reason::Fenced) => not_held(NotHeld::Fenced),

@@ -237,7 +237,7 @@ impl Client {
         let invoked_ns = now_ns();
         let id = self.random.random();
         let mut may_have_run = false;
-        let mut outcome = loop {
+        let outcome = loop {
             let (_, host) = self.node();
             let answered = timeout(ANSWER_WITHIN, protocol.call(&host, id, &key, &call)).await;
             match answered.unwrap_or(Answered::Unknown) {
@@ -256,13 +256,6 @@ impl Client {
             }
             self.move_on().await;
         };
-        // A renewal that ran at an earlier sending, and has ended since, is refused by how things are.
-        if may_have_run
-            && let Outcome::Returned { reply: Reply::NotHeld(_), repeated, .. } = &mut outcome
-            && matches!(call, Call::Renew { .. })
-        {
-            *repeated = true;
-        }
         let (node, _) = self.node();
         let operation = Operation { client: self.id, node, key, call, invoked_ns, outcome };
         let is_answered = operation.reply().is_some();

@@ -76,6 +76,7 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, place: usize, operation: &'a Operation) {
             (Told::Granted { token: lease.token }, Duty::Must)
         }
         Reply::NotAcquired(_) if repeated => (Told::Nothing, Duty::Must),
+        // A refusal has no place in the order, where what must have run would need one.
         Reply::NotHeld(_) if repeated => (Told::Nothing, Duty::May),
         _ => {
             let only_looks = reply.denies(call);
