@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use planted::Bug;
 
-use crate::run::{cargo, root, succeeds, target};
+use crate::run::{on_every_processor, root};
+use crate::sim;
 
 /// A seed for each bug that finds it.
 const KNOWN: &str = "crates/simulation/planted.txt";
@@ -47,7 +47,7 @@ pub(crate) fn search(name: Option<&str>) -> Result<bool> {
         Some(name) => vec![name.parse::<Bug>()?],
         None => Bug::ALL.to_vec(),
     };
-    let program = build()?;
+    let program = sim::build(true)?;
     let mut known = known()?;
     let mut missed = Vec::new();
     for bug in &bugs {
@@ -69,7 +69,7 @@ pub(crate) fn known_ones() -> Result<bool> {
     let bugs = Bug::ALL;
     let unknown = bugs.iter().find(|bug| !known.contains_key(bug.name()));
     ensure!(unknown.is_none(), "{KNOWN} lacks {unknown:?}; run `cargo xtask sim --planted`");
-    let program = build()?;
+    let program = sim::build(true)?;
     let mut missed = Vec::new();
     // From all over the list, which is in the order of what they spoil.
     let some = (0..KNOWN_ONES).map(|at| bugs[at * bugs.len() / KNOWN_ONES]);
@@ -80,15 +80,6 @@ pub(crate) fn known_ones() -> Result<bool> {
         }
     }
     Ok(sum_up(KNOWN_ONES, &missed, KNOWN_SEEDS_MAX))
-}
-
-fn build() -> Result<PathBuf> {
-    let build = ["build", "--release", "--package", "simulation", "--features", "planted"];
-    ensure!(succeeds(cargo().args(build))?, "it does not compile");
-    // Moved away: whoever runs the plain one must not find this.
-    let program = target().join("release/simulation-planted");
-    std::fs::rename(target().join("release/simulation"), &program)?;
-    Ok(program)
 }
 
 /// The least of the `max` seeds from `first` on that finds the bug.
@@ -116,35 +107,20 @@ fn look_for(program: &Path, bug: Bug, first: u64, max: u64) -> Result<Option<Fou
             }
         }
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let looking: Vec<_> = (0..workers).map(|_| scope.spawn(look)).collect();
-        looking.into_iter().try_for_each(|looking| looking.join().expect("it does not panic"))
-    })?;
+    on_every_processor(look)?;
     Ok(progress.into_inner().unwrap_or_else(PoisonError::into_inner).1)
 }
 
 /// What one run says was broken, first; nothing, if nothing was.
 fn broken(program: &Path, seed: u64, bug: Option<Bug>) -> Result<Option<String>> {
-    let mut command = Command::new(program);
-    command.args(["--seed", &seed.to_string()]).stdin(Stdio::null());
-    if let Some(bug) = bug {
-        command.args(["--planted", bug.name()]);
+    let run = sim::run(program, seed, bug)?;
+    if !run.failed() {
+        return Ok(None);
     }
-    let Output { status, stderr, .. } = command.output().context("the simulation cannot be run")?;
-    let said = String::from_utf8_lossy(&stderr).into_owned();
-    match status.code() {
-        Some(0 | 3) => Ok(None),
-        Some(2) => bail!("{}", said.trim_end()),
-        // A process that ended itself has found it as well: an assertion of the code under test.
-        _ => {
-            // Where a panic was is a path of one machine; the line after that says what it was.
-            let is_place = |line: &&str| line.starts_with("thread '") && line.contains("panicked at");
-            let first = said.lines().map(str::trim).find(|line| !line.is_empty() && !is_place(line));
-            let first = first.map_or_else(|| status.to_string(), str::to_owned);
-            Ok(Some(first.chars().take(RULE_CHARS_MAX).collect()))
-        }
-    }
+    // Where a panic was is a path of one machine; the line after that says what it was.
+    let is_place = |line: &&str| line.starts_with("thread '") && line.contains("panicked at");
+    let first = run.said.lines().map(str::trim).find(|line| !line.is_empty() && !is_place(line));
+    Ok(first.map(|first| first.chars().take(RULE_CHARS_MAX).collect()))
 }
 
 fn say(bug: Bug, found: &Found) {

@@ -45,3 +45,12 @@ pub(crate) fn quietly(command: &mut Command) -> Result<()> {
     ensure!(output.status.success(), "{command:?} ended with {}: {}", output.status, said.trim());
     Ok(())
 }
+
+/// Does the work on every processor at the same time, until each is done with it.
+pub(crate) fn on_every_processor(work: impl Fn() -> Result<()> + Sync) -> Result<()> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(&work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
+    })
+}

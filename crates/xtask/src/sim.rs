@@ -2,16 +2,17 @@
 //! for the next.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use planted::Bug;
 use serde_json::Value;
 
-use crate::run::{cargo, root, succeeds, target};
+use crate::run::{cargo, on_every_processor, root, succeeds, target};
 
 /// Fresh seeds of a whole test, and of a quick one: about two seconds of a processor each.
 pub(crate) const SEEDS: u64 = 300;
@@ -20,24 +21,36 @@ pub(crate) const SEEDS_QUICK: u64 = 20;
 /// Seeds that failed once, one a line, with what they found: they run first, for ever.
 const REGRESSIONS: &str = "crates/simulation/seeds.txt";
 
+/// After every so many seeds it tells how far it is: a few minutes.
+const PROGRESS_SEEDS: usize = 100;
+
 /// Runs repeated to see that they are the same to the last answer.
 const REPEATED: usize = 3;
 
 /// The least share of runs in which enough happened to say something, in percent.
 const CONCLUSIVE_MIN: usize = 90;
 
+/// The simulation's answer to arguments that it does not understand.
+const CALLED_WRONGLY: i32 = 2;
+
 /// What became of one seed.
-struct Run {
+pub(crate) struct Run {
     seed: u64,
-    /// 0: every promise was kept; 1: one was broken; 3: too little happened.
+    /// 0: every promise was kept; 1: one was broken; 3: too little happened. None: an assertion ended it.
     code: Option<i32>,
     summary: Value,
-    said: String,
+    pub(crate) said: String,
+}
+
+impl Run {
+    pub(crate) fn failed(&self) -> bool {
+        !matches!(self.code, Some(0 | 3))
+    }
 }
 
 /// The old seeds, `count` fresh ones from `first` on, and some of them twice.
 pub(crate) fn sim(count: u64, first: Option<u64>) -> Result<bool> {
-    let program = build()?;
+    let program = build(false)?;
     let first = match first {
         Some(first) => first,
         None => of_the_commit()?,
@@ -46,9 +59,9 @@ pub(crate) fn sim(count: u64, first: Option<u64>) -> Result<bool> {
     let started = Instant::now();
     let mut seeds = old.clone();
     seeds.extend(first..first + count);
-    let runs = run_all(&program, &seeds);
+    let runs = run_all(&program, &seeds)?;
     let repeated: Vec<u64> = seeds.iter().rev().take(REPEATED).copied().collect();
-    let again = run_all(&program, &repeated);
+    let again = run_all(&program, &repeated)?;
     let differ: Vec<u64> = again
         .iter()
         .filter(|again| runs.iter().any(|run| run.seed == again.seed && run.summary != again.summary))
@@ -57,7 +70,7 @@ pub(crate) fn sim(count: u64, first: Option<u64>) -> Result<bool> {
     for seed in &differ {
         println!("seed {seed} did not run the same way twice");
     }
-    let failed: Vec<&Run> = runs.iter().filter(|run| !matches!(run.code, Some(0 | 3))).collect();
+    let failed: Vec<&Run> = runs.iter().filter(|run| run.failed()).collect();
     for run in &failed {
         println!(
             "seed {} failed; run it again with: cargo xtask sim --seed {}\n{}",
@@ -79,16 +92,26 @@ pub(crate) fn sim(count: u64, first: Option<u64>) -> Result<bool> {
 
 /// One seed, with all that it has to say.
 pub(crate) fn one(seed: u64) -> Result<bool> {
-    let program = build()?;
+    let program = build(false)?;
     succeeds(Command::new(program).args(["--seed", &seed.to_string()]))
 }
 
-fn build() -> Result<PathBuf> {
-    ensure!(
-        succeeds(cargo().args(["build", "--release", "--package", "simulation"]))?,
-        "it does not compile"
-    );
-    Ok(target().join("release/simulation"))
+/// The simulation; `planted`: one that bugs can be planted in.
+pub(crate) fn build(planted: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", "simulation"]);
+    if planted {
+        build.args(["--features", "planted"]);
+    }
+    ensure!(succeeds(&mut build)?, "it does not compile");
+    let program = target().join("release/simulation");
+    if !planted {
+        return Ok(program);
+    }
+    // Moved away: whoever runs the plain one must not find this.
+    let moved = target().join("release/simulation-planted");
+    std::fs::rename(program, &moved)?;
+    Ok(moved)
 }
 
 /// Fresh for each commit, and the same for everybody who runs it.
@@ -110,34 +133,40 @@ fn regressions() -> Result<Vec<u64>> {
 }
 
 /// As many at a time as there are processors.
-fn run_all(program: &PathBuf, seeds: &[u64]) -> Vec<Run> {
+fn run_all(program: &Path, seeds: &[u64]) -> Result<Vec<Run>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let run = run(program, *seed);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push(run);
-                }
-            });
+    on_every_processor(|| {
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let run = run(program, *seed, None)?;
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push(run);
+            if done.len() % PROGRESS_SEEDS == 0 {
+                let failed = done.iter().filter(|run| run.failed()).count();
+                eprintln!("{} of {} seeds, {failed} failed", done.len(), seeds.len());
+            }
         }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
+    })?;
+    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn run(program: &PathBuf, seed: u64) -> Run {
-    let output = Command::new(program).args(["--seed", &seed.to_string()]).stdin(Stdio::null()).output();
-    match output {
-        Ok(Output { status, stdout, stderr }) => Run {
-            seed,
-            code: status.code(),
-            summary: serde_json::from_slice(&stdout).unwrap_or_default(),
-            said: format!("{}\n{status}", String::from_utf8_lossy(&stderr).trim_end()),
-        },
-        Err(error) => Run { seed, code: None, summary: Value::Null, said: error.to_string() },
+/// One seed, with a bug planted or none.
+pub(crate) fn run(program: &Path, seed: u64, bug: Option<Bug>) -> Result<Run> {
+    let mut command = Command::new(program);
+    command.args(["--seed", &seed.to_string()]).stdin(Stdio::null());
+    if let Some(bug) = bug {
+        command.args(["--planted", bug.name()]);
     }
+    let Output { status, stdout, stderr } = command.output().context("the simulation cannot be run")?;
+    let said = String::from_utf8_lossy(&stderr);
+    ensure!(status.code() != Some(CALLED_WRONGLY), "{}", said.trim_end());
+    Ok(Run {
+        seed,
+        code: status.code(),
+        summary: serde_json::from_slice(&stdout).unwrap_or_default(),
+        said: format!("{}\n{status}", said.trim_end()),
+    })
 }
 
 /// Sums over all runs.
