@@ -28,6 +28,7 @@ pub mod options;
 mod peer;
 mod reads;
 mod replica;
+mod rounds;
 mod router;
 mod sealed;
 mod sequencer;

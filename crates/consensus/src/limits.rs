@@ -28,6 +28,10 @@ pub const SUBMISSIONS_WAITING_BYTES_MAX: usize = 64 * BATCH_BYTES_MAX;
 /// Read rounds under way at a time; each serves every read that waited when it began.
 pub const READ_ROUNDS_MAX: usize = 2;
 
+/// Rounds that one voter is asked about before it has answered the first of them; of those that come meanwhile the newest
+/// stands for all.
+pub const CONFIRMS_UNANSWERED_MAX: usize = 2;
+
 /// Reads waiting for a round.
 pub const READS_WAITING_MAX: usize = 16_384;
 
@@ -41,7 +45,7 @@ pub const OUTCOME_WAIT: Duration = Duration::from_millis(domain::limits::VALID_M
 /// Pause before a command is offered again to a leader that refused it or whose connection broke.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Pause before a stream of entries to a peer is opened again.
+/// Pause before a stream to a peer is opened again.
 pub const REOPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Time for a new connection to a peer.

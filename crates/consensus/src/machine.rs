@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use domain::{
@@ -84,6 +85,8 @@ impl Machine {
 
     fn apply_entry(&mut self, entry: Entry) -> Result<Vec<Outcome>, wire::DecodeError> {
         let Entry { log_id, payload } = entry;
+        // Before the state shows it to anybody.
+        self.shared.known.fetch_max(log_id.index, Ordering::Release);
         let outcomes = match payload {
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Normal(batch) => self.apply_batch(log_id, &batch.0)?,
@@ -167,6 +170,7 @@ impl Machine {
         if self.is_tracked {
             state.track_changes(true);
         }
+        self.shared.known.fetch_max(meta.last_log_id.map_or(0, |id| id.index), Ordering::Release);
         *self.shared.state.write() = state;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();

@@ -5,12 +5,11 @@
 //! There are no lease reads: the age of an acknowledgement justifies nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use domain::{LogTime, NodeId, State};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use openraft::raft::linearizable_read::LinearizerOption;
 use parking_lot::RwLockReadGuard;
 use planted::Bug;
 use tokio::sync::{mpsc, oneshot};
@@ -21,8 +20,8 @@ use crate::ReadError;
 use crate::environment::BoxFuture;
 use crate::limits::{LEADER_WAIT, READ_ROUNDS_MAX, READS_WAITING_MAX, RETRY_PAUSE};
 use crate::peer::Lane;
+use crate::rounds::Rounds;
 use crate::shared::{Leadership, Shared};
-use crate::types::Raft;
 
 /// What a quorum round proved: at some moment after the read was asked for, `leader` led in `term`, and
 /// everything up to `index` was decided.
@@ -78,10 +77,10 @@ struct Waiting {
 }
 
 impl Reads {
-    pub(crate) fn start(shared: Arc<Shared>, raft: Raft) -> Self {
+    pub(crate) fn start(shared: Arc<Shared>, rounds: Rounds) -> Self {
         let (queue, waiting) = mpsc::channel(READS_WAITING_MAX);
         let spawn = shared.environment.clone();
-        spawn.task("reads", run(shared, raft, waiting));
+        spawn.task("reads", run(shared, Arc::new(rounds), waiting));
         Self { queue }
     }
 
@@ -92,7 +91,7 @@ impl Reads {
     }
 }
 
-async fn run(shared: Arc<Shared>, raft: Raft, mut waiting: mpsc::Receiver<Waiting>) {
+async fn run(shared: Arc<Shared>, rounds: Arc<Rounds>, mut waiting: mpsc::Receiver<Waiting>) {
     let mut under_way: FuturesUnordered<BoxFuture<'static, Result<Round, ReadError>>> =
         FuturesUnordered::new();
     let rounds_max = if planted::is(Bug::ReadJoinsOlderRound) { 1 } else { READ_ROUNDS_MAX };
@@ -113,12 +112,16 @@ async fn run(shared: Arc<Shared>, raft: Raft, mut waiting: mpsc::Receiver<Waitin
         while let Ok(read) = waiting.try_recv() {
             reads.push(read);
         }
-        under_way.push(Box::pin(serve(shared.clone(), raft.clone(), reads)));
+        under_way.push(Box::pin(serve(shared.clone(), rounds.clone(), reads)));
     }
 }
 
 /// One round for all of `reads`.
-async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) -> Result<Round, ReadError> {
+async fn serve(
+    shared: Arc<Shared>,
+    rounds: Arc<Rounds>,
+    mut reads: Vec<Waiting>,
+) -> Result<Round, ReadError> {
     shared.metrics.reads.add(reads.len() as u64);
     let deadline = Instant::now() + LEADER_WAIT;
     let mut leadership = shared.leadership.subscribe();
@@ -135,7 +138,7 @@ async fn serve(shared: Arc<Shared>, raft: Raft, mut reads: Vec<Waiting>) -> Resu
             return Err(ReadError::NoQuorum);
         }
         let round = match seen.leader {
-            Some(_) if leads => lead_round(&shared, &raft).await,
+            Some(_) if leads => lead_round(&shared, &rounds).await,
             Some(leader) => ask_leader(&shared, leader).await,
             None => None,
         };
@@ -165,28 +168,30 @@ fn answer(reads: Vec<Waiting>, result: Result<Round, ReadError>) {
 }
 
 /// A round that this node makes as leader. `None`: it could not prove that it leads.
-async fn lead_round(shared: &Shared, raft: &Raft) -> Option<Round> {
+async fn lead_round(shared: &Shared, rounds: &Rounds) -> Option<Round> {
     if planted::is(Bug::ServeByAge) {
         let domain::Stamp { term, time: clock } = shared.clock.stamp()?;
         return Some(Round { leader: shared.node, term, index: shared.applied.borrow().index, clock });
     }
-    // An age of zero: only an acknowledgement of a message sent after this call counts.
-    let option = LinearizerOption::new(Some(Duration::ZERO), true);
-    shared.metrics.read_rounds.add(1);
-    let linearizer = raft.get_read_linearizer(option).await.ok()?;
-    let read_id = *linearizer.read_log_id().log_id();
-    // The read index is at least this term's blank entry, so its term is the one that was proven.
-    let term = *read_id.leader_id;
-    // The clock of this term starts when that entry is applied here.
-    let running = async {
-        let mut leadership = shared.leadership.subscribe();
-        let settled = |seen: &Leadership| seen.term > term || (seen.term == term && seen.stamping);
-        // The sender is in `shared`.
-        let _ = leadership.wait_for(settled).await;
+    let mut leadership = shared.leadership.subscribe();
+    let leads = |seen: &Leadership| seen.leader == Some(shared.node);
+    // The clock of a term starts when its first entry is applied here, and with it everything of the terms before.
+    let settled = leadership.wait_for(|seen| !leads(seen) || seen.stamping);
+    // The sender is in `shared`.
+    let Leadership { term, stamping: true, .. } = *timeout(LEADER_WAIT, settled).await.ok()?.ok()? else {
+        return None;
     };
-    timeout(LEADER_WAIT, running).await.ok()?;
+    // Whoever knows that a command was decided knows it from this leader, or from the terms before.
+    let index = shared.known.load(Ordering::Acquire);
+    shared.metrics.read_rounds.add(1);
+    tokio::select! {
+        () = rounds.prove(term) => {}
+        _ = leadership.wait_for(|seen| !leads(seen) || seen.term != term) => return None,
+        // A voter's connection may have broken under the question: it is asked again.
+        () = sleep(shared.options.timeouts.election_max) => return None,
+    }
     let stamp = shared.clock.stamp().filter(|stamp| stamp.term == term)?;
-    Some(Round { leader: shared.node, term, index: read_id.index, clock: stamp.time })
+    Some(Round { leader: shared.node, term, index, clock: stamp.time })
 }
 
 async fn ask_leader(shared: &Shared, leader: NodeId) -> Option<Round> {

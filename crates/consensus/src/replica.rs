@@ -31,6 +31,7 @@ use crate::once::{Naming, named};
 use crate::options::Options;
 use crate::peer::{Network, Peer};
 use crate::reads::{Reading, Reads};
+use crate::rounds::Rounds;
 use crate::router::Router;
 use crate::sealed::Sealed;
 use crate::sequencer::Sequencer;
@@ -114,7 +115,7 @@ impl Replica {
             state_store.map(|(store, _)| Materialiser::new(shared.clone(), raft.clone(), wal.clone(), store));
         let sequencer = Sequencer::start(shared.clone(), raft.clone());
         let router = Router::start(shared.clone(), sequencer.clone());
-        let reads = Reads::start(shared.clone(), raft.clone());
+        let reads = Reads::start(shared.clone(), Rounds::new(shared.clone(), raft.clone(), wal.clone()));
         let naming = Naming::default();
         let disk_low = Arc::new(AtomicBool::new(false));
         let admin = Admin {
@@ -171,6 +172,7 @@ impl Replica {
         let peer = Peer {
             shared: self.shared.clone(),
             raft: self.raft.clone(),
+            wal: self.wal.clone(),
             sequencer: self.sequencer.clone(),
             reads: self.reads.clone(),
             snapshots: self.snapshots.clone(),

@@ -1,6 +1,6 @@
 //! What the tasks of one node share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) state: RwLock<State>,
     pub(crate) membership: RwLock<StoredMembership>,
     pub(crate) applied: watch::Sender<Applied>,
+    /// The last index that anybody can know to be decided by this node: from its state, or as its follower.
+    pub(crate) known: AtomicU64,
     pub(crate) leadership: watch::Sender<Leadership>,
     /// When the next key ends by itself.
     pub(crate) next_end: watch::Sender<Option<LogTime>>,
@@ -81,6 +83,7 @@ impl Shared {
             state: RwLock::default(),
             membership: RwLock::default(),
             applied: watch::Sender::default(),
+            known: AtomicU64::new(0),
             leadership: watch::Sender::default(),
             next_end: watch::Sender::default(),
             checkpoint: watch::Sender::default(),

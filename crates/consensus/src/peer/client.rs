@@ -26,7 +26,6 @@ use wire::peer;
 
 use super::channels::{Lane, PeerClient};
 use super::convert;
-use super::in_flight::InFlight;
 use crate::limits::{REOPEN_PAUSE, SNAPSHOT_INSTALL_TIMEOUT};
 use crate::machine::encode_meta;
 use crate::shared::Shared;
@@ -101,11 +100,11 @@ impl NetStreamAppend<TypeConfig> for Connection {
         Box::pin(async move {
             let route = self.route();
             let sent_all = Arc::new(AtomicBool::new(false));
-            let in_flight = InFlight::default();
-            let requests = input.map(move |request| convert::append_to_wire(route.clone(), request));
-            let requests = requests.inspect({
-                let in_flight = in_flight.clone();
-                move |request| in_flight.sent(request)
+            let shared = self.shared.clone();
+            let requests = input.map(move |request| {
+                let committed = request.leader_commit.as_ref().map_or(0, |id| id.index);
+                shared.known.fetch_max(committed, Ordering::Release);
+                convert::append_to_wire(route.clone(), request)
             });
             let requests = then_last(requests, {
                 let sent_all = sent_all.clone();
@@ -141,10 +140,7 @@ impl NetStreamAppend<TypeConfig> for Connection {
             let decode = |response: Result<peer::AppendResponse, Status>| {
                 response.and_then(convert::appended_from_wire).map_err(rpc_error)
             };
-            let responses = responses.map(decode).filter(move |response| {
-                let last_of_alike = in_flight.answered();
-                std::future::ready(last_of_alike || !matches!(response, Ok(Ok(_))))
-            });
+            let responses = responses.map(decode);
             if self.entries == Lane::Entries {
                 // A peer that stops ends its side cleanly. openraft would open the next stream at once, again and
                 // again; an error makes it pause.

@@ -4,7 +4,6 @@
 mod channels;
 mod client;
 mod convert;
-mod in_flight;
 mod server;
 
 pub(crate) use channels::{Channels, Lane};

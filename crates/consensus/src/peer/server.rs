@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::Command;
 use futures_util::{Stream, StreamExt};
 use openraft::base::BoxStream;
+use store::Wal;
 use tonic::{Request, Response, Status, Streaming};
 use wire::peer::{self, peer_service_server::PeerService};
 
@@ -14,6 +15,7 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, SUBMISSIONS_WAITING_MAX
 use crate::link;
 use crate::machine::decode_meta;
 use crate::reads::Reads;
+use crate::rounds;
 use crate::sealed::Sealed;
 use crate::sequencer::{Sequencer, Verdict, size};
 use crate::shared::Shared;
@@ -22,6 +24,7 @@ use crate::types::{Raft, SnapshotMeta, TypeConfig, stored_id};
 pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) raft: Raft,
+    pub(crate) wal: Wal,
     pub(crate) sequencer: Sequencer,
     pub(crate) reads: Reads,
     pub(crate) snapshots: Arc<store::Snapshots>,
@@ -60,6 +63,7 @@ impl Shared {
 
 #[tonic::async_trait]
 impl PeerService for Peer {
+    type ConfirmStream = BoxStream<'static, Result<peer::ConfirmResponse, Status>>;
     type AppendStream = BoxStream<'static, Result<peer::AppendResponse, Status>>;
     type ForwardStream = BoxStream<'static, Result<peer::ForwardResponse, Status>>;
     type FetchHistoryStream = BoxStream<'static, Result<peer::FetchHistoryResponse, Status>>;
@@ -170,6 +174,19 @@ impl PeerService for Peer {
         };
         let requests = request.into_inner().take_until(self.shared.stopped());
         Ok(Response::new(Box::pin(requests.map(submit).buffer_unordered(SUBMISSIONS_WAITING_MAX))))
+    }
+
+    async fn confirm(
+        &self,
+        request: Request<Streaming<peer::ConfirmRequest>>,
+    ) -> Result<Response<Self::ConfirmStream>, Status> {
+        let (shared, wal) = (self.shared.clone(), self.wal.clone());
+        let requests = request.into_inner().take_until(self.shared.stopped());
+        Ok(Response::new(Box::pin(requests.map(move |request| {
+            let peer::ConfirmRequest { route, term, round } = request?;
+            let leader = shared.check(route.as_ref())?;
+            Ok(peer::ConfirmResponse { term, round, follows: rounds::follows(&wal, term, leader) })
+        }))))
     }
 
     async fn read_index(

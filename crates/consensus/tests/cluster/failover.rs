@@ -112,6 +112,25 @@ async fn late_answers(apart: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_is_lost_with_its_connection_is_asked_again() {
+    let mut world = World::founded(3).await;
+    let leader = world.leader().await;
+    let (dead, needed) = (1 + leader % 3, 1 + (leader + 1) % 3);
+    world.increment(leader, "n").await;
+    world.kill(dead).await;
+    let lost = async {
+        world.hold(needed, leader);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        world.break_connections(leader, needed);
+        world.release(needed, leader);
+    };
+    let reading = Instant::now();
+    let (read, ()) = tokio::join!(world.replica(leader).read(), lost);
+    assert!(read.is_ok(), "{:?}", read.err());
+    assert!(reading.elapsed() < Duration::from_millis(150), "took {:?}", reading.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn commands_under_way_run_once_through_hand_overs() {
     let world = World::founded(3).await;
     let mut counts = Vec::new();

@@ -370,6 +370,17 @@ impl World {
         });
     }
 
+    /// Breaks what is open between two nodes, with what was on its way; they may open new connections.
+    pub fn break_connections(&self, a: u64, b: u64) {
+        self.wires.pumps.lock().retain(|(from, to, pump)| {
+            let concerned = [(a, b), (b, a)].contains(&(*from, *to));
+            if concerned {
+                pump.abort();
+            }
+            !concerned
+        });
+    }
+
     /// From now on nobody can open a connection to a node; those that are open stay.
     pub fn refuse_connections(&self, to: u64) {
         self.wires.listeners.lock().retain(|_, (at, _)| *at != to);
