@@ -1,5 +1,7 @@
 //! Why a call was refused, from a closed list that programs can rely on.
 
+use std::collections::HashMap;
+
 use consensus::{AdminError, ProposeError, ReadError};
 use domain::Refusal;
 use tonic::{Code, Status};
@@ -87,20 +89,22 @@ impl Reason {
 
     /// A refusal with this reason.
     pub fn status(self, message: impl Into<String>) -> Status {
-        let details = ErrorDetails::with_error_info(self.name(), DOMAIN, []);
-        Status::with_error_details(self.code(), message, details)
+        self.with(message, HashMap::new())
     }
 
-    /// A refusal, by how things are now, of a write that had run before under the same request_id.
-    pub fn status_of_repeated(self, message: &str) -> Status {
-        let message = format!("{message}; it had run before under this request_id");
-        let details =
-            ErrorDetails::with_error_info(self.name(), DOMAIN, [(REPEATED.to_owned(), "true".to_owned())]);
+    /// A refusal, by how things are now, of a write that had run before.
+    pub(crate) fn status_of_repeated(self, message: &str) -> Status {
+        let message = format!("{message}; this call had run before, and its answer was lost");
+        self.with(message, HashMap::from([(REPEATED.to_owned(), "true".to_owned())]))
+    }
+
+    fn with(self, message: impl Into<String>, metadata: HashMap<String, String>) -> Status {
+        let details = ErrorDetails::with_error_info(self.name(), DOMAIN, metadata);
         Status::with_error_details(self.code(), message, details)
     }
 }
 
-/// Whether the refused write had run before under the same request_id; what it did then is not told.
+/// Whether the refused write had run before; what it did then is not told.
 pub fn is_repeated(status: &Status) -> bool {
     status.get_details_error_info().is_some_and(|info| info.metadata.contains_key(REPEATED))
 }
