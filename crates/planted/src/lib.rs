@@ -53,6 +53,10 @@ bugs! {
     ServeByAge = "serve-by-age",
     /// A read looks before its index is applied.
     ReadBeforeApplied = "read-before-applied",
+    /// A voter's answer to one quorum round counts for every later one of the term.
+    AnswerOfAnyRound = "answer-of-any-round",
+    /// A new leader takes the index of a read before it has applied an entry of its own term.
+    IndexBeforeOwnEntry = "index-before-own-entry",
 
     // Time.
     /// The stopwatch of a term that is over goes on in the next one that this node leads.
