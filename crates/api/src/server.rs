@@ -52,7 +52,7 @@ pub async fn serve(
 async fn follow_leadership(replica: Replica, health: tonic_health::server::HealthReporter) {
     use tonic_health::ServingStatus;
     let serving = |yes| if yes { ServingStatus::Serving } else { ServingStatus::NotServing };
-    let mut watch = replica.watch();
+    let mut standing = replica.watch_standing();
     let mut told = None;
     loop {
         let status = replica.status();
@@ -62,6 +62,6 @@ async fn follow_leadership(replica: Replica, health: tonic_health::server::Healt
             health.set_service_status(LEADER_SERVICE, serving(seen.0)).await;
             health.set_service_status("", serving(seen.1)).await;
         }
-        watch.changed().await;
+        standing.changed().await;
     }
 }

@@ -46,6 +46,6 @@ pub use incoming::Incoming;
 pub use metrics::Metrics;
 pub use options::{Options, Timeouts};
 pub use reads::Reading;
-pub use replica::{Replica, Start, Watch};
+pub use replica::{Replica, StandingWatch, Start, Watch};
 pub use status::{Role, Status};
 pub use types::{Contact, Member};

@@ -295,9 +295,15 @@ impl Replica {
         self.shared.state.read().tenures().cloned().collect()
     }
 
-    /// Ticks whenever something was applied here, or the leader changed; the value is the applied index.
+    /// Ticks whenever something was applied here, and whenever [`Replica::watch_standing`] does.
     pub fn watch(&self) -> Watch {
-        Watch { applied: self.shared.applied.subscribe(), leadership: self.shared.leadership.subscribe() }
+        Watch { applied: self.shared.applied.subscribe(), standing: self.watch_standing() }
+    }
+
+    /// Ticks whenever the leader changed, or this node began or ended to drain, or went out of service.
+    pub fn watch_standing(&self) -> StandingWatch {
+        let Shared { leadership, withdrawal, .. } = &*self.shared;
+        StandingWatch { leadership: leadership.subscribe(), withdrawal: withdrawal.subscribe() }
     }
 
     pub fn is_draining(&self) -> bool {
@@ -417,15 +423,31 @@ impl Replica {
 /// Wakes whoever watches the state.
 pub struct Watch {
     applied: watch::Receiver<crate::shared::Applied>,
-    leadership: watch::Receiver<crate::shared::Leadership>,
+    standing: StandingWatch,
 }
 
 impl Watch {
-    /// Waits until something was applied or the leader changed since the last call.
+    /// Waits until something was applied, or the standing of this node changed, since the last call.
     pub async fn changed(&mut self) {
         tokio::select! {
             _ = self.applied.changed() => {}
+            () = self.standing.changed() => {}
+        }
+    }
+}
+
+/// Wakes whoever watches what this node is in the group.
+pub struct StandingWatch {
+    leadership: watch::Receiver<crate::shared::Leadership>,
+    withdrawal: watch::Receiver<crate::shared::Withdrawal>,
+}
+
+impl StandingWatch {
+    /// Waits until the leader changed, or whether this node serves, since the last call.
+    pub async fn changed(&mut self) {
+        tokio::select! {
             _ = self.leadership.changed() => {}
+            _ = self.withdrawal.changed() => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the tasks of one node share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -32,6 +32,13 @@ pub(crate) struct Leadership {
     pub(crate) stamping: bool,
 }
 
+/// What keeps this node from serving, whoever leads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Withdrawal {
+    pub(crate) draining: bool,
+    pub(crate) out_of_service: bool,
+}
+
 pub(crate) struct Shared {
     pub(crate) node: NodeId,
     /// Drawn at every start; with a count it names the commands that enter here.
@@ -59,8 +66,7 @@ pub(crate) struct Shared {
     /// This node serves its peers no longer: their streams end after what they have begun.
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) metrics: Arc<Metrics>,
-    draining: AtomicBool,
-    condemned: AtomicBool,
+    pub(crate) withdrawal: watch::Sender<Withdrawal>,
 }
 
 impl Shared {
@@ -93,8 +99,7 @@ impl Shared {
             transfer_refused: watch::Sender::default(),
             stopping: watch::Sender::default(),
             metrics: Arc::default(),
-            draining: AtomicBool::new(false),
-            condemned: AtomicBool::new(false),
+            withdrawal: watch::Sender::default(),
             options,
             environment,
         })
@@ -116,22 +121,23 @@ impl Shared {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.withdrawal.borrow().draining
     }
 
     pub(crate) fn set_draining(&self, draining: bool) {
-        self.draining.store(draining, Ordering::Release);
+        self.withdrawal.send_modify(|withdrawal| withdrawal.draining = draining);
     }
 
     /// This node's state is known to be wrong: it serves nobody and never leads. Known once, known for good: the
     /// next checkpoint begins with no reports, which proves nothing.
     pub(crate) fn out_of_service(&self) -> bool {
-        if self.state.read().integrity(self.node) == Integrity::Minority
-            && !self.condemned.swap(true, Ordering::AcqRel)
+        let is_wrong = self.state.read().integrity(self.node) == Integrity::Minority;
+        if is_wrong
+            && self.withdrawal.send_if_modified(|seen| !std::mem::replace(&mut seen.out_of_service, true))
         {
             tracing::error!(node = %self.node, "this node's state differs from the majority's: it is out of service");
         }
-        self.condemned.load(Ordering::Acquire)
+        self.withdrawal.borrow().out_of_service
     }
 
     /// Waits until this node serves its peers no longer.
