@@ -20,6 +20,7 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use store::Wal;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer;
@@ -105,6 +106,14 @@ impl NetStreamAppend<TypeConfig> for Connection {
                 let committed = request.leader_commit.as_ref().map_or(0, |id| id.index);
                 shared.known.fetch_max(committed, Ordering::Release);
                 convert::append_to_wire(route.clone(), request)
+            });
+            // News of a commit alone waits until what else is to be done is done: the answers to clients first.
+            let is_pressing = self.entries == Lane::Votes;
+            let requests = requests.then(move |request| async move {
+                if request.entries.is_empty() && !is_pressing {
+                    yield_now().await;
+                }
+                request
             });
             let requests = then_last(requests, {
                 let sent_all = sent_all.clone();
