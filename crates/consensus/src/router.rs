@@ -276,7 +276,7 @@ impl Run {
         }
     }
 
-    fn finish(&mut self, id: u64, mut results: Results) {
+    fn finish(&mut self, id: u64, results: Results) {
         let pending = self.pending.remove(&id).expect("it is being answered");
         assert_eq!(results.len(), pending.commands.len(), "one result for each command");
         let metrics = &self.shared.metrics;
@@ -287,11 +287,10 @@ impl Run {
                 Err(_) => metrics.proposals_refused.add(1),
             }
         }
+        let mut results = results.into_iter();
         for part in pending.parts {
-            let rest = results.split_off(part.count);
             // Whoever asked may be gone; the command is in the log all the same.
-            let _ = part.results.send(results);
-            results = rest;
+            let _ = part.results.send(results.by_ref().take(part.count).collect());
         }
     }
 }

@@ -242,13 +242,12 @@ impl Run {
         self.under_way.push(Box::pin(async move {
             match completed.await {
                 Ok(Ok(written)) => {
-                    let mut outcomes = written.data;
+                    let asked: usize = parts.iter().map(|(commands, _)| commands).sum();
+                    assert_eq!(written.data.len(), asked, "one outcome for each command");
+                    let mut outcomes = written.data.into_iter();
                     for (commands, verdict) in parts {
-                        let rest = outcomes.split_off(commands);
-                        let _ = verdict.send(Verdict::Outcomes(outcomes));
-                        outcomes = rest;
+                        let _ = verdict.send(Verdict::Outcomes(outcomes.by_ref().take(commands).collect()));
                     }
-                    assert!(outcomes.is_empty(), "more outcomes than commands");
                 }
                 Ok(Err(ClientWriteError::ForwardToLeader(forward))) => {
                     for (_, verdict) in parts {
