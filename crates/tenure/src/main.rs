@@ -17,10 +17,16 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 use crate::failure::{Exit, Failure};
+
+/// The C library's returns memory to the system and takes it back many times a second, and every such change stops all
+/// threads of the process.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const _: () = assert!(!planted::ON, "planted bugs are for the simulation alone");
 
