@@ -2,8 +2,8 @@
 //!
 //! From the cut on every call that touches the disk fails and nothing more reaches the file: no page that nobody synced,
 //! no journal that was not committed. Mounting it again replays the journal, as a machine does that gets its power back.
-//! What the kernel had written of its own accord before the cut stays; that a real disk may forget this, too, is what
-//! `store`'s own `FaultyDisk` is for.
+//! What the kernel had written before the cut stays, of its own accord or past the page cache, asked to be durable or not;
+//! that a real disk may forget this, too, is what `store`'s own `FaultyDisk` is for.
 //!
 //! Invariants: a disk is unmounted with its end, and with it its loop device goes; what an earlier run left mounted when
 //! it was killed is cleared away by the next one. Needs root.

@@ -72,6 +72,7 @@ async fn first_delayed(strace: &mut Child) -> Result<Duration> {
     let mut said = Vec::new();
     while let Some(line) = lines.next_line().await? {
         if line.contains("(DELAYED)") {
+            ensure!(line.contains("RWF_DSYNC"), "the log was written without a sync: {line}");
             return seconds(&line).with_context(|| format!("strace says {line:?}"));
         }
         said.push(line);

@@ -1,13 +1,14 @@
 //! What the machine itself takes: one sync, and one round trip over loopback.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use rustix::fs::OFlags;
 use rustix::io::{ReadWriteFlags, pwritev2};
 use serde::Serialize;
 
@@ -37,17 +38,21 @@ pub(crate) fn costs(directory: &Path) -> Result<Costs> {
     Ok(Costs { sync: sync(directory)?, tcp_round_trip: tcp_round_trip()? })
 }
 
-/// The log's kind of write: one sector after the other of a file that was zeroed before, each durable on return.
+/// The log's kind of write: one sector after the other of a file that was zeroed before, each durable on return and past
+/// the page cache.
 fn sync(directory: &Path) -> Result<Cost> {
-    let file = File::create(directory.join("raw"))?;
-    file.write_all_at(&vec![0; TIMES * SECTOR], 0)?;
-    file.sync_all()?;
-    let sector = [1; SECTOR];
+    let path = directory.join("raw");
+    let zeroed = File::create(&path)?;
+    zeroed.write_all_at(&vec![0; TIMES * SECTOR], 0)?;
+    zeroed.sync_all()?;
+    let flags = OFlags::DIRECT.bits().try_into()?;
+    let file = OpenOptions::new().write(true).custom_flags(flags).open(&path).context("a direct file")?;
+    let room = [1; 2 * SECTOR];
+    let sector = &room[room.as_ptr().align_offset(SECTOR)..][..SECTOR];
     let mut latencies = Latencies::default();
     for time in 0..TIMES {
         let started = Instant::now();
-        let written =
-            pwritev2(&file, &[IoSlice::new(&sector)], (time * SECTOR) as u64, ReadWriteFlags::DSYNC);
+        let written = pwritev2(&file, &[IoSlice::new(sector)], (time * SECTOR) as u64, ReadWriteFlags::DSYNC);
         ensure!(written.context("a durable write")? == SECTOR, "a sector was not written whole");
         latencies.record(started.elapsed());
     }

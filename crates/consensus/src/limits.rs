@@ -85,8 +85,8 @@ pub const HISTORY_PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HISTORY_PAUSE_MIN: Duration = Duration::from_secs(1);
 pub const HISTORY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// How often the state store is brought up to date. A restart applies what was applied since: at full load a second of
-/// it takes less than that.
+/// How often the state store is brought up to date. A restart applies what was applied since, up to another second
+/// after a kill, as the store flushes that often: at full load a second of it takes less than that.
 pub const STATE_WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Changes of rows in one interval above which the state store lags. Writing so many was measured to take 0.1 to 0.15 s

@@ -39,6 +39,10 @@ pub trait DiskFile: Send + Sync {
     fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes everything written durable. After an error the state of the file is unknown: never ask again.
     fn sync(&self) -> io::Result<()>;
+    /// Lets the next read find what is on the disk, not what memory holds of it.
+    fn forget_cached(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// True for a file of no bytes.

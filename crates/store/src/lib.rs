@@ -14,6 +14,8 @@
 //! Architecture invariant: damage is refused with file and offset, never repaired. What is cut off the end of the log
 //! is a write that was never acknowledged, and can be shown to be one.
 
+#[cfg(target_os = "linux")]
+mod direct;
 pub mod disk;
 mod error;
 mod faulty_disk;

@@ -30,6 +30,7 @@ const UNFINISHED: &[u8] = b"unfinished";
 /// Layout of the trees. Another one is not read but rebuilt.
 const SCHEMA_VERSION: &[u8] = &[1];
 const CACHE_BYTES: u64 = 64 << 20;
+/// As often as it is written. What a crash takes is applied again from the log.
 const FLUSH_EVERY_MS: u64 = 1000;
 
 /// Applied state on sled, in a directory of its own.

@@ -66,6 +66,8 @@ pub(crate) fn recover(
             return Err(scan.corrupt(*number, 0, why));
         }
         let mut segment = directory.open(*number)?;
+        // After a write that failed memory may hold what the disk does not, or the other way round.
+        segment.file.forget_cached().during(|| format!("reading {}", directory.locate(*number)))?;
         let bytes = read_all(&*segment.file).during(|| format!("reading {}", directory.locate(*number)))?;
         let len = bytes.len() as u64;
         if !len.is_multiple_of(SECTOR_BYTES as u64) || len < SEGMENT_BYTES_MIN {
@@ -98,7 +100,8 @@ pub(crate) fn recover(
         Some((number, sectors)) => cut(directory, number, &sectors)?,
         None => 0,
     };
-    // Written is not yet durable: a process that was killed may have left its last write in the page cache.
+    // Written is not yet durable: a process that was killed may have left its last write in a cache of the kernel's or
+    // the device's.
     active.file.sync().during(|| format!("syncing {}", directory.locate(active.number)))?;
     Ok(Recovered {
         window: scan.window,

@@ -28,8 +28,9 @@ const FLUSHES: usize = 4100;
 /// Each is an entry of its own: enough for a snapshot, and some behind it.
 const COUNTS: usize = 400;
 
-/// How long a life goes on counting, now and then, so that the state store is written in it: that happens every second.
-const STATE_WRITTEN_WITHIN: Duration = Duration::from_secs(3);
+/// How long a life goes on counting, now and then, so that the state store is written in it and flushed: both happen
+/// every second.
+const STATE_WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the log says of a state store that was good.
