@@ -312,7 +312,7 @@ impl Admin {
     async fn drain(&self, undo: bool, audit: &Audit) -> Result<NodeId, AdminError> {
         self.record(Action::Audit(Box::new(audit.clone()))).await?;
         self.shared.set_draining(!undo);
-        self.raft.runtime_config().elect(undo);
+        self.raft.runtime_config().elect(undo && !self.shared.out_of_service());
         if !undo && self.leads() {
             self.hand_over(None).await?;
         }

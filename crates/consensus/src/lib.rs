@@ -5,10 +5,10 @@
 //! again when the leader changes, the sequencer of the leader stamps and batches it, openraft replicates it, the
 //! machine applies it to [`domain::State`], and the outcome goes back the same way.
 //!
-//! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the
-//! door), `router` and `link` (entry side), `sequencer` (leader side), `reads`, `machine` and `log_store`
-//! (openraft's storage on ours), `sealed` (history files), `materialise` (the state for a fast restart), `peer`
-//! (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
+//! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the door)
+//! and `watch`, `router` and `link` (entry side), `sequencer` (leader side), `reads` and `rounds`, `machine` and
+//! `log_store` (openraft's storage on ours), `sealed` (history files), `materialise` (the state for a fast restart),
+//! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
 mod admin;
 mod clock;
@@ -38,6 +38,7 @@ mod status;
 mod suite;
 mod ticks;
 mod types;
+mod watch;
 
 pub use admin::Change;
 pub use environment::Environment;
@@ -46,6 +47,7 @@ pub use incoming::Incoming;
 pub use metrics::Metrics;
 pub use options::{Options, Timeouts};
 pub use reads::Reading;
-pub use replica::{Replica, StandingWatch, Start, Watch};
+pub use replica::{Replica, Start};
 pub use status::{Role, Status};
 pub use types::{Contact, Member};
+pub use watch::{StandingWatch, Watch};

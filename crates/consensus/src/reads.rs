@@ -175,7 +175,7 @@ async fn lead_round(shared: &Shared, rounds: &Rounds) -> Option<Round> {
     }
     let mut leadership = shared.leadership.subscribe();
     let leads = |seen: &Leadership| seen.leader == Some(shared.node);
-    let early = shared.known.load(Ordering::Acquire);
+    let early = planted::is(Bug::IndexBeforeOwnEntry).then(|| shared.known.load(Ordering::Acquire));
     // The clock of a term starts when its first entry is applied here, and with it everything of the terms before.
     let settled = leadership.wait_for(|seen| !leads(seen) || seen.stamping);
     // The sender is in `shared`.
@@ -183,8 +183,7 @@ async fn lead_round(shared: &Shared, rounds: &Rounds) -> Option<Round> {
         return None;
     };
     // Whoever knows that a command was decided knows it from this leader, or from the terms before.
-    let index = shared.known.load(Ordering::Acquire);
-    let index = if planted::is(Bug::IndexBeforeOwnEntry) { early } else { index };
+    let index = early.unwrap_or_else(|| shared.known.load(Ordering::Acquire));
     shared.metrics.read_rounds.add(1);
     tokio::select! {
         () = rounds.prove(term) => {}

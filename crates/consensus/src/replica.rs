@@ -11,7 +11,6 @@ use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use planted::Bug;
 use store::{Disk, Identity, Snapshots, StateStore, Wal, WalOptions};
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use wire::peer::peer_service_server::PeerServiceServer;
 
@@ -38,6 +37,7 @@ use crate::sequencer::Sequencer;
 use crate::shared::Shared;
 use crate::status::{Role, Status};
 use crate::types::{Contact, Member, Raft};
+use crate::watch::{StandingWatch, Watch};
 use crate::{AdminError, Change, Error, ProposeError, ReadError, leadership, ticks};
 
 /// A node of the group, as the rest of this process sees it. Cheap to clone; may be used from any runtime.
@@ -297,13 +297,12 @@ impl Replica {
 
     /// Ticks whenever something was applied here, and whenever [`Replica::watch_standing`] does.
     pub fn watch(&self) -> Watch {
-        Watch { applied: self.shared.applied.subscribe(), standing: self.watch_standing() }
+        Watch::new(&self.shared)
     }
 
     /// Ticks whenever the leader changed, or this node began or ended to drain, or went out of service.
     pub fn watch_standing(&self) -> StandingWatch {
-        let Shared { leadership, withdrawal, .. } = &*self.shared;
-        StandingWatch { leadership: leadership.subscribe(), withdrawal: withdrawal.subscribe() }
+        StandingWatch::new(&self.shared)
     }
 
     pub fn is_draining(&self) -> bool {
@@ -416,38 +415,6 @@ impl Replica {
         }
         if let Err(error) = self.wal.close().await {
             tracing::warn!(%error, "the log was not closed cleanly");
-        }
-    }
-}
-
-/// Wakes whoever watches the state.
-pub struct Watch {
-    applied: watch::Receiver<crate::shared::Applied>,
-    standing: StandingWatch,
-}
-
-impl Watch {
-    /// Waits until something was applied, or the standing of this node changed, since the last call.
-    pub async fn changed(&mut self) {
-        tokio::select! {
-            _ = self.applied.changed() => {}
-            () = self.standing.changed() => {}
-        }
-    }
-}
-
-/// Wakes whoever watches what this node is in the group.
-pub struct StandingWatch {
-    leadership: watch::Receiver<crate::shared::Leadership>,
-    withdrawal: watch::Receiver<crate::shared::Withdrawal>,
-}
-
-impl StandingWatch {
-    /// Waits until the leader changed, or whether this node serves, since the last call.
-    pub async fn changed(&mut self) {
-        tokio::select! {
-            _ = self.leadership.changed() => {}
-            _ = self.withdrawal.changed() => {}
         }
     }
 }

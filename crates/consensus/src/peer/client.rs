@@ -107,10 +107,11 @@ impl NetStreamAppend<TypeConfig> for Connection {
                 shared.known.fetch_max(committed, Ordering::Release);
                 convert::append_to_wire(route.clone(), request)
             });
-            // News of a commit alone waits until what else is to be done is done: the answers to clients first.
-            let is_pressing = self.entries == Lane::Votes;
+            // What carries only news of a commit waits one turn of the runtime: the answers to clients go first. What is
+            // known of the commit was noted above, before the follower can hear of it.
+            let may_wait = self.entries == Lane::Entries;
             let requests = requests.then(move |request| async move {
-                if request.entries.is_empty() && !is_pressing {
+                if request.entries.is_empty() && may_wait {
                     yield_now().await;
                 }
                 request
