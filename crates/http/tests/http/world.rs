@@ -69,10 +69,6 @@ impl Network {
         Incoming(rx)
     }
 
-    fn close(&self, address: &str) {
-        self.0.lock().unwrap().remove(address);
-    }
-
     pub(crate) fn open(&self, address: &str) -> io::Result<DuplexStream> {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let (here, there) = duplex(64 * 1024);
@@ -109,6 +105,7 @@ pub(crate) struct Node {
     address: String,
     stop: watch::Sender<bool>,
     pub(crate) served: JoinHandle<io::Result<()>>,
+    peers: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A node that belongs to no cluster yet.
@@ -139,7 +136,7 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
 
     let (stop, stopped) = watch::channel(false);
     let peers = (replica.clone(), network.listen(&format!("peer{id}")), until(stopped.clone()));
-    tokio::spawn(async move { peers.0.serve_peers(peers.1, peers.2).await });
+    let peers = tokio::spawn(async move { peers.0.serve_peers(peers.1, peers.2).await.unwrap() });
     let metrics = Arc::new(Metrics::default());
     let options = http::Options {
         metrics_text: Arc::new(|| {
@@ -151,7 +148,7 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     let leases = api::Leases::new(replica.clone());
     let served =
         tokio::spawn(http::serve(replica.clone(), leases, options, network.listen(&address), until(stopped)));
-    Node { replica, metrics, network: network.clone(), address, stop, served }
+    Node { replica, metrics, network: network.clone(), address, stop, served, peers: Mutex::new(Some(peers)) }
 }
 
 /// A cluster of one, with a leader.
@@ -231,8 +228,10 @@ impl Node {
 
     /// The end of the node, as its peers see it.
     pub(crate) async fn kill(&self) {
-        self.network.close(&format!("peer{}", self.replica.node()));
         self.stop();
         self.replica.shutdown().await;
+        // Until its door for peers is shut, it confirms to them, and rightly, that it follows.
+        let peers = self.peers.lock().unwrap().take().expect("a node ends once");
+        peers.await.unwrap();
     }
 }
