@@ -43,6 +43,13 @@ pub struct Options {
     pub ports: [u16; 3],
 }
 
+impl Options {
+    /// As much as keeps a small machine busy: 32 clients that go on at another node, with 48 small requests each.
+    pub fn full(name: impl Into<String>, ports: [u16; 3]) -> Self {
+        Self { name: name.into(), clients: 32, window: 48, value_bytes: 1, goes_on: true, ports }
+    }
+}
+
 /// Clients at work.
 pub struct Load {
     shared: Arc<Shared>,

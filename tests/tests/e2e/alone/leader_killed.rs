@@ -11,8 +11,6 @@ use tests::resp::Connection;
 use tests::{figures, suite};
 use tokio::task::JoinSet;
 
-const CLIENTS: usize = 32;
-const WINDOW: usize = 48;
 const IN_FLIGHT_MIN: usize = 1000;
 
 const MEDIAN_MAX: Duration = Duration::from_secs(1);
@@ -29,14 +27,7 @@ fn the_leader_is_killed_twenty_times() {
         for round in 0..suite::times(20) {
             let leader = cluster.wait_ready().await?.leader.context("a ready cluster has a leader")?;
             let pid = cluster.pid(leader).await?;
-            let mut load = Load::start(&Options {
-                name: format!("kill{round}"),
-                clients: CLIENTS,
-                window: WINDOW,
-                value_bytes: 1,
-                goes_on: true,
-                ports: cluster.redis_ports(),
-            });
+            let mut load = Load::start(&Options::full(format!("kill{round}"), cluster.redis_ports()));
             let mut probes = Vec::new();
             for node in cluster.followers().await? {
                 probes.push(Connection::open(cluster.redis(node)).await?);

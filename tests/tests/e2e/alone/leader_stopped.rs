@@ -48,14 +48,7 @@ fn the_leader_is_stopped_twenty_times() {
 }
 
 fn load(cluster: &Cluster, name: String) -> Load {
-    Load::start(&Options {
-        name,
-        clients: 32,
-        window: 48,
-        value_bytes: 1,
-        goes_on: false,
-        ports: cluster.redis_ports(),
-    })
+    Load::start(&Options { goes_on: false, ..Options::full(name, cluster.redis_ports()) })
 }
 
 async fn undisturbed(cluster: &Cluster) -> Result<Duration> {

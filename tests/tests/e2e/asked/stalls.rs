@@ -22,10 +22,6 @@ const PERIOD: Duration = Duration::from_secs(2);
 /// Of the stalls that were due, as a divisor: with fewer the run has not shown what it is for.
 const STALLS_SHARE_MIN: u64 = 2;
 
-/// Full load: what a leader is killed under, too.
-const CLIENTS: usize = 32;
-const WINDOW: usize = 48;
-
 /// Between two looks at what has been acknowledged: gaps are known to about this.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -51,14 +47,7 @@ async fn soak(length: Duration) -> Result<()> {
     let before = cluster.wait_ready().await?;
     let pids = cluster.pids().await?;
     let rss_start = resident_mib(&pids)?;
-    let mut load = Load::start(&Options {
-        name: "soak".into(),
-        clients: CLIENTS,
-        window: WINDOW,
-        value_bytes: 1,
-        goes_on: true,
-        ports: cluster.redis_ports(),
-    });
+    let mut load = Load::start(&Options::full("soak", cluster.redis_ports()));
     let end = Instant::now() + length;
     let (stalls, gap, kept) = tokio::try_join!(
         stall_leaders(&cluster, &pids, end),

@@ -20,10 +20,6 @@ use super::flips;
 use super::site::{NODES, Site};
 use crate::beside::status::digests_agree;
 
-/// Full load, as where a leader is killed.
-const CLIENTS: usize = 32;
-const WINDOW: usize = 48;
-
 /// Acknowledged before the cut and after it.
 const BEFORE: u64 = 3000;
 const AFTER: u64 = 1000;
@@ -139,14 +135,7 @@ async fn round(
     totals: &mut Totals,
 ) -> Result<Vec<Arc<Ledger>>> {
     site.ready().await?;
-    let mut load = Load::start(&Options {
-        name: format!("power{number}"),
-        clients: CLIENTS,
-        window: WINDOW,
-        value_bytes: 1,
-        goes_on: true,
-        ports: site.redis_ports(),
-    });
+    let mut load = Load::start(&Options::full(format!("power{number}"), site.redis_ports()));
     load.run_until(BEFORE, 0).await?;
     totals.unsighted += u64::from(!sight(site, moment, nodes[0]).await?);
     sleep(match moment {

@@ -15,10 +15,6 @@ use super::disturbance::{self, Disturbance, Fault};
 use super::site::{Counts, NODES, Site};
 use crate::beside::status::digests_agree;
 
-/// Full load, as where a leader is killed.
-const CLIENTS: usize = 32;
-const WINDOW: usize = 48;
-
 /// Acknowledged before the first disturbance.
 const BEFORE: u64 = 5000;
 
@@ -61,12 +57,8 @@ pub(super) async fn run(seed: u64, setting: Setting, length: Duration) -> Result
     let mut site = Site::found(setting).await?;
     let end = Instant::now() + length;
     let load = Load::start(&Options {
-        name: "soak".into(),
-        clients: CLIENTS,
-        window: WINDOW,
         value_bytes: setting.value_bytes,
-        goes_on: true,
-        ports: site.redis_ports(),
+        ..Options::full("soak", site.redis_ports())
     });
     let mut traffic = Traffic { gap: Gap::new(&load), load };
     traffic.load.run_until(BEFORE, 0).await?;
