@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use consensus::{Reading, Replica};
 use domain::{Action, Answer, Key, LogTime, Made, State, Token};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, lease_service_server::LeaseService};
 
-use crate::limits::WATCH_BUFFER;
+use crate::limits::{LISTINGS_MAX, WATCH_BUFFER};
 use crate::page::page;
 use crate::refusal::{Reason, from_propose, from_read, from_refusal};
 
@@ -19,6 +19,7 @@ pub(crate) const DATABASE: u8 = 0;
 #[derive(Clone)]
 pub struct Leases {
     replica: Replica,
+    listings: Arc<Semaphore>,
 }
 
 /// What was done, when, and whether it had been done before.
@@ -28,9 +29,16 @@ struct Done {
     lease: Option<domain::Lease>,
 }
 
+/// What a watcher was told of its lease.
+#[derive(PartialEq, Eq)]
+struct Told {
+    holder: Option<String>,
+    token: Option<u64>,
+}
+
 impl Leases {
     pub fn new(replica: Replica) -> Self {
-        Self { replica }
+        Self { replica, listings: Arc::new(Semaphore::new(LISTINGS_MAX)) }
     }
 
     async fn execute(&self, request_id: &[u8], action: Action) -> Result<Done, Status> {
@@ -63,12 +71,17 @@ impl Leases {
         }
     }
 
-    /// Holder and token as applied here.
-    fn seen_locally(&self, name: &str) -> Option<(Option<String>, Option<u64>)> {
+    /// Whether holder and token, as applied here, are what a watcher was told.
+    fn is_told(&self, name: &str, told: &Told) -> bool {
         let key = Key::new(DATABASE, name.as_bytes());
         let state = self.replica.local();
-        let lease = to_wire(name, state.lease(&key, state.now()));
-        Some((lease.holder, lease.token))
+        match state.lease(&key, state.now()) {
+            None => told.token.is_none(),
+            Some(lease) => {
+                let is_holder = |holder: &String| String::from_utf8_lossy(&lease.holder) == holder.as_str();
+                told.token == Some(lease.token.as_u64()) && told.holder.as_ref().is_some_and(is_holder)
+            }
+        }
     }
 
     fn look(&self, reading: &Reading, name: &str) -> (v1::ReplyHeader, v1::Lease) {
@@ -217,6 +230,7 @@ impl LeaseService for Leases {
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         let reading = self.replica.read().await.map_err(from_read)?;
         let request = request.into_inner();
+        let _turn = self.listings.acquire().await.expect("it is never closed");
         let (header, (leases, next_after)) =
             look(&self.replica, &reading, |state, now| page(state, now, &request));
         Ok(Response::new(v1::ListResponse { header: Some(header), leases, next_after }))
@@ -230,18 +244,18 @@ impl LeaseService for Leases {
         let leases = self.clone();
         tokio::spawn(async move {
             let mut watch = leases.replica.watch();
-            let mut told: Option<(Option<String>, Option<u64>)> = None;
+            let mut told = None;
             let mut reading = first;
             loop {
                 let (header, lease) = leases.look(&reading, &name);
-                let seen = (lease.holder.clone(), lease.token);
+                let seen = Told { holder: lease.holder.clone(), token: lease.token };
                 if told.as_ref() != Some(&seen) {
-                    told = Some(seen);
                     let header = Some(header);
                     if tx.send(Ok(v1::WatchResponse { header, lease: Some(lease) })).await.is_err() {
                         return;
                     }
                 }
+                let seen = told.insert(seen);
                 loop {
                     tokio::select! {
                         () = tx.closed() => return,
@@ -253,7 +267,7 @@ impl LeaseService for Leases {
                         return;
                     }
                     // Only what changed here is worth a quorum round.
-                    if leases.seen_locally(&name) != told {
+                    if !leases.is_told(&name, seen) {
                         break;
                     }
                 }

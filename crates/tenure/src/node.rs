@@ -11,7 +11,7 @@ use domain::NodeId;
 use futures_util::StreamExt;
 use store::{Materialised, RealDisk, StateStore, WalOptions};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -27,46 +27,42 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub fn run(file: &Path) -> Result<()> {
     let config = Config::load(file)?;
     world::abort_on_panic();
-    let clients = Builder::new_multi_thread().worker_threads(client_threads()).enable_all().build()?;
-    let raft = raft_runtime()?;
-    clients.block_on(serve(config, raft))
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(config));
+    // A file that is still being read or written is of no use to anybody now.
+    runtime.shutdown_background();
+    served
 }
 
-/// One thread is left to Raft, the others serve clients.
-fn client_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    cores.saturating_sub(1).max(1)
-}
-
-/// Raft, its state machine and its peers share one thread: waking another costs more than the work itself.
-fn raft_runtime() -> Result<tokio::runtime::Handle> {
-    let runtime: Runtime = Builder::new_current_thread().enable_all().build()?;
+/// A door with a thread of its own: what may be asked there takes long, or must be answered when the main thread is busy.
+fn runtime_of(door: Door) -> Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    let thread = std::thread::Builder::new().name("raft".into());
+    let thread = std::thread::Builder::new().name(door.name().into());
     thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
     Ok(handle)
 }
 
-async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
+/// On the main thread are Raft and the peers and, because waking another thread costs more than a request does, gRPC.
+async fn serve(config: Config) -> Result<()> {
+    let (redis_runtime, http_runtime) = (runtime_of(Door::Redis)?, runtime_of(Door::Http)?);
     // Bound first: a taken port must be known before the log is opened.
-    let peer_listener = bind(&config, Door::Peer)?;
-    let api_listener = TcpListener::from_std(bind(&config, Door::Api)?)?;
-    let redis_listener = TcpListener::from_std(bind(&config, Door::Redis)?)?;
-    let http_listener = TcpListener::from_std(bind(&config, Door::Http)?)?;
+    let bind_here = |door| bind(&config, door, &Handle::current());
+    let (peer_listener, api_listener) = (bind_here(Door::Peer)?, bind_here(Door::Api)?);
+    let redis_listener = bind(&config, Door::Redis, &redis_runtime)?;
+    let http_listener = bind(&config, Door::Http, &http_runtime)?;
     let password = config.redis_password()?;
 
-    let start = start(&config, raft.clone())?;
-    let replica = raft.spawn(Replica::start(start)).await.context("Raft's runtime is gone")??;
+    let replica = Replica::start(start(&config)?).await?;
     tracing::info!(node = config.node.id, data = %config.node.data.display(), "this node has recovered");
 
     let (stop, stopped) = watch::channel(false);
     let (stop_peers, peers_stopped) = watch::channel(false);
     let peers = {
         let replica = replica.clone();
-        raft.spawn(async move {
-            let listener = TcpListener::from_std(peer_listener).expect("it was just bound");
-            replica.serve_peers(accept_any(listener), until(peers_stopped)).await
-        })
+        tokio::spawn(
+            async move { replica.serve_peers(accept_any(peer_listener), until(peers_stopped)).await },
+        )
     };
     let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
     let api =
@@ -74,25 +70,22 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
     let redis = redis_server(&config, password, replica.clone());
     let redis_served = {
         let redis = redis.clone();
-        tokio::spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
+        redis_runtime.spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
     };
     let http_metrics = Arc::new(http::Metrics::default());
     let telemetry = Telemetry::new(replica.clone(), redis.metrics(), http_metrics.clone());
     let http_options =
         http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
     let leases = api::Leases::new(replica.clone());
-    let http = http::serve(replica.clone(), leases, http_options, accept_any(http_listener), until(stopped));
-    let http = tokio::spawn(http);
+    let incoming = accept_any(http_listener);
+    let http = http::serve(replica.clone(), leases, http_options, incoming, until(stopped));
+    let http = http_runtime.spawn(http);
 
     wait_for_signal().await?;
     tracing::info!("draining");
     // Leadership first, so that what is being asked here is answered by its successor; then the doors, each
     // after its last answer; then Raft.
-    raft.spawn({
-        let replica = replica.clone();
-        async move { replica.drain().await }
-    })
-    .await?;
+    replica.drain().await;
     let _ = stop.send(true);
     let doors = async {
         redis.drain().await;
@@ -103,7 +96,7 @@ async fn serve(config: Config, raft: tokio::runtime::Handle) -> Result<()> {
     if tokio::time::timeout(STOP_GRACE, doors).await.is_err() {
         tracing::warn!("clients kept their connections open; cut off");
     }
-    raft.spawn(async move { replica.shutdown().await }).await?;
+    replica.shutdown().await;
     let _ = stop_peers.send(true);
     let _ = tokio::time::timeout(STOP_GRACE, peers).await;
     tracing::info!("stopped");
@@ -132,16 +125,17 @@ fn as_accepted(socket: std::io::Result<TcpStream>) -> std::io::Result<redis::Acc
     Ok(redis::Accepted { peer: stream.peer_addr()?, local: stream.local_addr()?, stream })
 }
 
-fn bind(config: &Config, door: Door) -> Result<std::net::TcpListener> {
+fn bind(config: &Config, door: Door, runtime: &Handle) -> Result<TcpListener> {
     let address = config.listen(door);
     let listener = std::net::TcpListener::bind(&address).with_context(|| {
         format!("listen.{} = {address:?} cannot be bound; is another node running?", door.name())
     })?;
     listener.set_nonblocking(true)?;
-    Ok(listener)
+    let _entered = runtime.enter();
+    Ok(TcpListener::from_std(listener)?)
 }
 
-fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
+fn start(config: &Config) -> Result<Start> {
     // Whoever can read the log can read every lease and its token.
     let mut directory = std::fs::DirBuilder::new();
     directory.recursive(true).mode(0o700);
@@ -171,7 +165,7 @@ fn start(config: &Config, raft: tokio::runtime::Handle) -> Result<Start> {
         wal,
         state_store: state_store(&config.node.data.join("sled")),
         options,
-        environment: world::environment(raft),
+        environment: world::environment(Handle::current()),
     })
 }
 

@@ -53,7 +53,7 @@ impl Connect for Tcp {
     }
 }
 
-/// Tasks on the runtime of Raft, and threads of their own for what blocks.
+/// Tasks on one runtime, and threads of their own for what blocks.
 struct Threads(Handle);
 
 impl Spawn for Threads {
@@ -71,13 +71,13 @@ impl Spawn for Threads {
     }
 }
 
-/// The environment of a node whose Raft runs on `raft`.
-pub fn environment(raft: Handle) -> Environment {
+/// The environment of a node that runs on `runtime`.
+pub fn environment(runtime: Handle) -> Environment {
     Environment {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         connect: Arc::new(Tcp),
-        spawn: Arc::new(Threads(raft)),
+        spawn: Arc::new(Threads(runtime)),
         crash: Arc::new(crash),
     }
 }
