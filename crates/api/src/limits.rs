@@ -9,7 +9,7 @@ pub const LIST_ROWS_MAX: usize = 1000;
 /// no message above 4 MiB unless told to.
 pub const LIST_BYTES_MAX: usize = 1024 * 1024;
 
-/// Pages that are made at a time. Each takes a fraction of a millisecond on a thread that has other work in between.
+/// Pages that are made at a time. Each takes up to a millisecond of a thread that has other work in between.
 pub const LISTINGS_MAX: usize = 1;
 
 /// Largest request: a lease name, a holder, and room to grow.
