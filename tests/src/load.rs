@@ -23,6 +23,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// The load itself may be held up by a fault for so long.
 const FLOWS_WITHIN: Duration = Duration::from_secs(30);
 
+/// In every so many rounds a node comes back and catches up while the others are as busy as before. On a small machine
+/// that takes ten times as long as without.
+pub const RETURN_UNDER_LOAD: usize = 4;
+
 /// Between two looks at it.
 const PAUSE: Duration = Duration::from_millis(2);
 
