@@ -102,10 +102,6 @@ impl StateStore for KeptState {
         self.0.lock().now.rebuild()
     }
 
-    fn size_on_disk(&self) -> Result<u64, store::Error> {
-        self.0.lock().now.size_on_disk()
-    }
-
     fn flush(&mut self) -> Result<(), store::Error> {
         self.0.lock().now.flush()
     }

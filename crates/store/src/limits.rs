@@ -56,6 +56,3 @@ pub const STATE_VALUE_BYTES_MAX: usize = 68 << 10;
 
 /// One key in sled.
 pub const STATE_KEY_BYTES_MAX: usize = 4 << 10;
-
-/// Directories of damaged materialised state kept for inspection.
-pub const STATE_BAD_KEPT: usize = 2;

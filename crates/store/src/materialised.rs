@@ -15,7 +15,7 @@
 //! The caller writes only what the log has synced; what is ahead of the log all the same is rebuilt as well.
 
 use crate::error::{During, Error};
-use crate::limits::{STATE_BAD_KEPT, STATE_KEYS_PER_TRANSACTION_MAX};
+use crate::limits::STATE_KEYS_PER_TRANSACTION_MAX;
 use crate::log::LogId;
 use crate::state_store::{Changes, META, StateStore, Stored};
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
@@ -75,40 +75,21 @@ impl Materialised {
         sync_parent(&self.path)
     }
 
-    /// Keeps the directory for inspection, under the first free name; only the newest few are kept.
+    /// Keeps the directory for inspection, instead of the one before: a cache must not fill the disk that the log needs.
     fn move_aside(&mut self) -> Result<(), Error> {
         if !self.path.exists() {
             return Ok(());
         }
-        let mut bad = self.bad_numbers()?;
-        let number = bad.last().map_or(1, |last| last + 1);
-        let aside = sibling(&self.path, &format!("bad-{number}"));
+        let aside = sibling(&self.path, "bad");
+        match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.during(|| format!("removing {}", aside.display()))?,
+        }
         fs::rename(&self.path, &aside).during(|| format!("moving {} aside", self.path.display()))?;
         sync_parent(&self.path)?;
         tracing::error!(moved_to = %aside.display(), "materialised state was not confirmed; it is rebuilt");
-        bad.push(number);
-        for number in &bad[..bad.len().saturating_sub(STATE_BAD_KEPT)] {
-            let old = sibling(&self.path, &format!("bad-{number}"));
-            fs::remove_dir_all(&old).during(|| format!("removing {}", old.display()))?;
-        }
         self.moved_aside = Some(aside);
         Ok(())
-    }
-
-    /// Numbers of the directories moved aside so far, ascending.
-    fn bad_numbers(&self) -> Result<Vec<u64>, Error> {
-        let parent = parent(&self.path);
-        let what = || format!("listing {}", parent.display());
-        let prefix = sibling(&self.path, "bad-");
-        let prefix = prefix.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(parent).during(what)? {
-            let name = entry.during(what)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.parse().ok());
-            numbers.extend::<Option<u64>>(number);
-        }
-        numbers.sort_unstable();
-        Ok(numbers)
     }
 
     /// After an error of sled nothing in it is to be believed: the next start begins empty.
@@ -241,10 +222,6 @@ impl StateStore for Materialised {
         Ok(())
     }
 
-    fn size_on_disk(&self) -> Result<u64, Error> {
-        self.doubt("asking for its size", self.db().size_on_disk())
-    }
-
     fn flush(&mut self) -> Result<(), Error> {
         self.doubt("flushing", self.db().flush().map(drop))?;
         // sled's flush is not a sync on Linux; any handle syncs the file.
@@ -341,7 +318,6 @@ mod tests {
         store.confirm().unwrap();
         assert!(!directory.path().join("sled.opening").exists());
         store.flush().unwrap();
-        assert!(store.size_on_disk().unwrap() > 0);
         drop(store);
 
         let mut store = Materialised::open(&path).unwrap();
@@ -356,13 +332,15 @@ mod tests {
         for start in 0..4 {
             let mut store = Materialised::open(&path).unwrap();
             assert_eq!(store.load().unwrap(), None);
-            let aside = (start > 0).then(|| directory.path().join(format!("sled.bad-{start}")));
+            let aside = (start > 0).then(|| directory.path().join("sled.bad"));
             assert_eq!(store.moved_aside(), aside.as_deref());
             store.write(&some_changes(), AT_9).unwrap();
             // No confirm: the process died, or the digest was wrong.
         }
-        assert!(!directory.path().join("sled.bad-1").exists(), "only the newest are kept");
-        assert!(directory.path().join("sled.bad-2").exists() && directory.path().join("sled.bad-3").exists());
+        let mut left: Vec<_> =
+            fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["sled", "sled.bad", "sled.opening"], "only the newest is kept");
     }
 
     #[test]

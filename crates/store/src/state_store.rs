@@ -21,8 +21,6 @@ pub trait StateStore: Send {
     fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), Error>;
     /// Throws everything away and gives its space back. The caller then writes its whole state and confirms.
     fn rebuild(&mut self) -> Result<(), Error>;
-    /// Bytes on disk.
-    fn size_on_disk(&self) -> Result<u64, Error>;
     /// Makes everything written durable; for an orderly stop.
     fn flush(&mut self) -> Result<(), Error>;
 }
@@ -121,11 +119,6 @@ impl StateStore for MemoryState {
     fn rebuild(&mut self) -> Result<(), Error> {
         *self = MemoryState::default();
         Ok(())
-    }
-
-    fn size_on_disk(&self) -> Result<u64, Error> {
-        let pairs = self.trees.values().flatten();
-        Ok(pairs.map(|(key, value)| (key.len() + value.len()) as u64).sum())
     }
 
     fn flush(&mut self) -> Result<(), Error> {

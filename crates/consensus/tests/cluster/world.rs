@@ -184,10 +184,6 @@ impl StateStore for Kept {
         self.0.lock().rebuild()
     }
 
-    fn size_on_disk(&self) -> Result<u64, store::Error> {
-        self.0.lock().size_on_disk()
-    }
-
     fn flush(&mut self) -> Result<(), store::Error> {
         self.0.lock().flush()
     }
