@@ -25,25 +25,23 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the identity; `None` in a directory that has none yet.
+    /// Reads the identity; `None` in a directory that has none yet. One that is found is durable: a start builds upon
+    /// it, and whoever gave it its name may have failed to sync that.
     pub fn open(disk: &dyn Disk) -> Result<Option<Identity>, Error> {
-        let located = disk.locate(FILE);
-        let file = match disk.open(FILE, OpenMode::Existing) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.during(|| format!("opening {located}"))?,
-        };
-        let bytes = read_all(&*file).during(|| format!("reading {located}"))?;
-        parse(&bytes).map(Some).map_err(|(offset, fault)| match fault {
-            Fault::Foreign(why) => Error::Foreign { file: located, why },
-            Fault::Damaged(why) => Error::Corrupt { file: located, offset, why, remedy: REMEDY_REJOIN },
-        })
+        let Some(found) = read(disk)? else { return Ok(None) };
+        disk.sync_dir("").during(|| format!("syncing the directory of {}", disk.locate(FILE)))?;
+        Ok(Some(found))
     }
 
-    /// Writes the identity of a new directory, durably. Refused if there is one: it never changes.
+    /// Writes the identity of a new directory, durably. One of the same node and cluster is written again, for the
+    /// attempt before may have failed when the file had its name already. Refused if the directory is of another: that
+    /// never changes.
     pub fn create(&self, disk: &dyn Disk) -> Result<(), Error> {
         let located = disk.locate(FILE);
-        if Identity::open(disk)?.is_some() {
-            let why = "the directory already belongs to a node".to_owned();
+        if let Some(found) = read(disk)?
+            && (found.node_id, found.cluster_id) != (self.node_id, self.cluster_id)
+        {
+            let why = format!("it is of node {} of cluster {}", found.node_id, Hex(found.cluster_id));
             return Err(Error::Foreign { file: located, why });
         }
         let what = || format!("writing {located}");
@@ -51,20 +49,6 @@ impl Identity {
         file.write_at(self.to_text().as_bytes(), 0).during(what)?;
         file.sync().during(what)?;
         publish(disk, "", TEMPORARY, FILE)
-    }
-
-    /// Refuses a directory of another node or cluster than the configuration names.
-    pub fn expect(&self, disk: &dyn Disk, node_id: u64, cluster_id: Option<[u8; 16]>) -> Result<(), Error> {
-        let refuse = |why| Err(Error::Foreign { file: disk.locate(FILE), why });
-        if self.node_id != node_id {
-            return refuse(format!("it is of node {}, not of node {node_id}", self.node_id));
-        }
-        match cluster_id {
-            Some(id) if id != self.cluster_id => {
-                refuse(format!("it is of cluster {}, not of cluster {}", Hex(self.cluster_id), Hex(id)))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn to_text(self) -> String {
@@ -76,6 +60,19 @@ impl Identity {
         );
         format!("{text}crc {:08x}\n", crc32c(text.as_bytes()))
     }
+}
+
+fn read(disk: &dyn Disk) -> Result<Option<Identity>, Error> {
+    let located = disk.locate(FILE);
+    let file = match disk.open(FILE, OpenMode::Existing) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.during(|| format!("opening {located}"))?,
+    };
+    let bytes = read_all(&*file).during(|| format!("reading {located}"))?;
+    parse(&bytes).map(Some).map_err(|(offset, fault)| match fault {
+        Fault::Foreign(why) => Error::Foreign { file: located, why },
+        Fault::Damaged(why) => Error::Corrupt { file: located, offset, why, remedy: REMEDY_REJOIN },
+    })
 }
 
 enum Fault {
@@ -149,11 +146,41 @@ mod tests {
         assert_eq!(Identity::open(&*disk).unwrap(), None);
         ALICE.create(&*disk).unwrap();
         assert_eq!(Identity::open(&*disk).unwrap(), Some(ALICE));
-        let again = Identity { node_id: 4, ..ALICE }.create(&*disk).unwrap_err();
-        assert!(matches!(again, Error::Foreign { .. }));
-        ALICE.expect(&*disk, 3, Some([7; 16])).unwrap();
-        assert!(matches!(ALICE.expect(&*disk, 4, None), Err(Error::Foreign { .. })));
-        assert!(matches!(ALICE.expect(&*disk, 3, Some([8; 16])), Err(Error::Foreign { .. })));
+        for other in [Identity { node_id: 4, ..ALICE }, Identity { cluster_id: [8; 16], ..ALICE }] {
+            let refused = other.create(&*disk).unwrap_err();
+            assert!(matches!(refused, Error::Foreign { .. }), "{refused}");
+        }
+        assert_eq!(Identity::open(&*disk).unwrap(), Some(ALICE));
+    }
+
+    #[test]
+    fn what_failed_when_it_had_its_name_already_can_be_done_again() {
+        for seed in 0..8 {
+            let disk = named_but_not_durably(seed);
+            let again = Identity { incarnation: [0xcd; 16], ..ALICE };
+            again.create(&*disk.mount()).unwrap();
+            disk.crash();
+            assert_eq!(Identity::open(&*disk.mount()).unwrap(), Some(again), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_a_start_has_found_is_not_lost_with_the_power() {
+        for seed in 0..8 {
+            let disk = named_but_not_durably(seed);
+            disk.kill();
+            assert_eq!(Identity::open(&*disk.mount()).unwrap(), Some(ALICE));
+            disk.crash();
+            assert_eq!(Identity::open(&*disk.mount()).unwrap(), Some(ALICE), "seed {seed}");
+        }
+    }
+
+    /// The sync of the file went well, that of its directory did not.
+    fn named_but_not_durably(seed: u64) -> FaultyDisk {
+        let disk = FaultyDisk::new(seed);
+        disk.fail_sync_in(1);
+        ALICE.create(&*disk.mount()).unwrap_err();
+        disk
     }
 
     #[test]
