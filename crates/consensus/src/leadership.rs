@@ -7,9 +7,9 @@ use domain::{Cause, NodeId, Tenure};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
-use crate::limits::{APPLY_STUCK_TIMEOUT, RETRY_PAUSE, TRANSFER_TIMEOUT};
+use crate::limits::{RETRY_PAUSE, TRANSFER_TIMEOUT};
 use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::{LastSigns, Leadership, Shared};
 use crate::types::Raft;
@@ -144,29 +144,6 @@ impl Attempt {
             reconciled_ms: applied_ms,
             active_ms: applied_ms,
             wall_ms: shared.environment.clock.wall_ms(),
-        }
-    }
-}
-
-/// Ends the process when there is something to apply and nothing moves: openraft does not report a panic or a
-/// dead end in the task of the state machine, and a node that votes but does not apply is worse than none.
-pub(crate) async fn watch_apply(shared: Arc<Shared>, raft: Raft) {
-    let metrics = raft.metrics();
-    let mut every = interval(Duration::from_secs(1));
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut applied = 0;
-    let mut moved = Instant::now();
-    loop {
-        every.tick().await;
-        let committed = metrics.borrow_watched().local_committed.map_or(0, |id| id.index);
-        let now = shared.applied.borrow().index;
-        if now != applied || now >= committed {
-            applied = now;
-            moved = Instant::now();
-        } else if moved.elapsed() > APPLY_STUCK_TIMEOUT {
-            return shared.crash(&format!(
-                "nothing was applied for {APPLY_STUCK_TIMEOUT:?}: at index {now}, committed is {committed}"
-            ));
         }
     }
 }

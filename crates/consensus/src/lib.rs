@@ -39,6 +39,7 @@ mod suite;
 mod ticks;
 mod types;
 mod watch;
+mod watchdog;
 
 pub use admin::Change;
 pub use environment::Environment;

@@ -113,5 +113,6 @@ pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for a new leader to take over in a planned hand-over before the next follower is tried.
 pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Apply has something to do and does not move for this long: the process is stuck and ends itself.
+/// Apply has something to do and does not move for so long, while the process runs and installs no snapshot: it is stuck
+/// and ends itself.
 pub const APPLY_STUCK_TIMEOUT: Duration = Duration::from_secs(10);

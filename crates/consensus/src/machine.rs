@@ -231,7 +231,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
             keep(&snapshots, &snapshot)?;
             read_state(&snapshot)
         };
+        self.shared.installing.store(true, Ordering::Relaxed);
         let read = self.shared.environment.blocking("read snapshot", read).await;
+        self.shared.installing.store(false, Ordering::Relaxed);
         let state = read.ok_or_else(|| io::Error::other("the process is stopping"))??;
         self.replace(meta, state);
         self.sealed.look_again();

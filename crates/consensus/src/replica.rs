@@ -38,7 +38,7 @@ use crate::shared::Shared;
 use crate::status::{Role, Status};
 use crate::types::{Contact, Member, Raft};
 use crate::watch::{StandingWatch, Watch};
-use crate::{AdminError, Change, Error, ProposeError, ReadError, leadership, ticks};
+use crate::{AdminError, Change, Error, ProposeError, ReadError, leadership, ticks, watchdog};
 
 /// A node of the group, as the rest of this process sees it. Cheap to clone; may be used from any runtime.
 #[derive(Clone)]
@@ -127,7 +127,7 @@ impl Replica {
         };
         let task = |name, task| shared.environment.spawn.task(name, task);
         task("leadership", Box::pin(leadership::follow(shared.clone(), raft.clone(), sequencer.clone())));
-        task("apply watchdog", Box::pin(leadership::watch_apply(shared.clone(), raft.clone())));
+        task("apply watchdog", Box::pin(watchdog::watch_apply(shared.clone(), raft.clone())));
         task("ticks", Box::pin(ticks::tick(shared.clone(), sequencer.clone())));
         task("checkpoints", Box::pin(ticks::checkpoint(shared.clone(), sequencer.clone())));
         task("digest reports", Box::pin(ticks::report_digest(shared.clone(), router.clone())));

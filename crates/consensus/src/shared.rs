@@ -1,6 +1,6 @@
 //! What the tasks of one node share.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) state: RwLock<State>,
     pub(crate) membership: RwLock<StoredMembership>,
     pub(crate) applied: watch::Sender<Applied>,
+    /// A snapshot takes the place of the state: nothing is applied meanwhile, and that may take long.
+    pub(crate) installing: AtomicBool,
     /// The last index that anybody can know to be decided by this node: from its state, or as its follower.
     pub(crate) known: AtomicU64,
     pub(crate) leadership: watch::Sender<Leadership>,
@@ -89,6 +91,7 @@ impl Shared {
             state: RwLock::default(),
             membership: RwLock::default(),
             applied: watch::Sender::default(),
+            installing: AtomicBool::default(),
             known: AtomicU64::new(0),
             leadership: watch::Sender::default(),
             next_end: watch::Sender::default(),
