@@ -16,8 +16,8 @@ use crate::resp::{Connection, Value};
 /// Registers of one client.
 const REGISTERS: u64 = 16;
 
-/// Longer than any test: what ends it is the test.
-const LEASE_MS: &str = "600000";
+/// A day, longer than any test: what ends it is the test.
+const LEASE_MS: &str = "86400000";
 
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,10 @@ impl Ledger {
         format!("{kind}:{}", self.client)
     }
 
+    fn register(&self, number: u64) -> String {
+        format!("set:{}:{number}", self.client)
+    }
+
     /// Takes the lease that is kept.
     pub async fn open(&mut self, connection: &mut Connection) -> Result<()> {
         let grant =
@@ -133,7 +137,7 @@ impl Ledger {
             Operation::Count => connection.push(&[b"INCR", self.key("count").as_bytes()]),
             Operation::CountTogether => connection.push(&[b"INCR", self.together.as_bytes()]),
             Operation::Set { register, value } => {
-                let key = format!("set:{}:{register}", self.client);
+                let key = self.register(register);
                 let value = format!("{value:0>width$}", width = self.value_bytes);
                 connection.push(&[b"SET", key.as_bytes(), value.as_bytes()]);
             }
@@ -251,7 +255,7 @@ impl Ledger {
         };
         self.check_count(count).with_context(|| format!("the counter of {}", self.client))?;
         for (number, register) in &self.registers {
-            let value = connection.ask(&["GET", &format!("set:{}:{number}", self.client)]).await?;
+            let value = connection.ask(&["GET", &self.register(*number)]).await?;
             let value = match value {
                 Value::Null => None,
                 value => Some(u64::try_from(value.integer()?)?),
@@ -264,6 +268,21 @@ impl Ledger {
         ensure!(token == Value::Integer(self.kept_token), "the lease of {}: {token:?}", self.client);
         Ok(())
     }
+}
+
+/// Removes every key of the clients of one load: the cluster holds so many, and a long test more.
+pub async fn clear<'a>(
+    ledgers: impl IntoIterator<Item = &'a Ledger>,
+    connection: &mut Connection,
+) -> Result<()> {
+    for ledger in ledgers {
+        let mut keys = ["count", "taken", "kept"].map(|kind| ledger.key(kind)).to_vec();
+        keys.extend((0..REGISTERS).map(|register| ledger.register(register)));
+        keys.push(ledger.together.clone());
+        let request: Vec<&str> = std::iter::once("DEL").chain(keys.iter().map(String::as_str)).collect();
+        connection.ask(&request).await?.integer()?;
+    }
+    Ok(())
 }
 
 /// Every promise to the clients of one load, read at all nodes.

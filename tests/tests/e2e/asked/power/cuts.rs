@@ -1,7 +1,7 @@
 //! Three nodes under load lose their power, one, two or all at once: everything acknowledged is there, and they come
 //! back by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +40,10 @@ const ELECTED_TO_CUT_MS: [u64; 2] = [10, 300];
 /// From the start of a process to the next cut.
 const STARTED_TO_CUT_MS: [u64; 2] = [50, 500];
 
+/// How many cuts the promises of one outlast, until they are read for the last time: more than a log is long, and fewer
+/// keys than a cluster holds.
+const LOADS_KEPT: usize = 50;
+
 /// How the nodes found their disks, in their own words: counted, not judged.
 const SAYINGS: [&str; 5] = [
     "cut an unacknowledged write off",
@@ -77,7 +81,9 @@ struct Totals {
 /// Cuts so many times, then flips bits. Figures of both.
 pub(super) async fn cut(cuts: u64, chance: &mut Chance) -> Result<(Value, Value)> {
     let mut site = Site::found().await?;
-    let mut books: Vec<Arc<Ledger>> = Vec::new();
+    // Of each cut's load.
+    let mut kept: VecDeque<Vec<Arc<Ledger>>> = VecDeque::new();
+    let mut cleared: Vec<Arc<Ledger>> = Vec::new();
     let mut totals = Totals::default();
     for (number, moment) in (0..cuts).zip(MOMENTS.into_iter().cycle()) {
         let mut nodes = NODES.to_vec();
@@ -85,12 +91,21 @@ pub(super) async fn cut(cuts: u64, chance: &mut Chance) -> Result<(Value, Value)
         nodes.truncate(1 + usize::try_from(chance.below(3))?);
         let what = format!("cut {number}: {moment:?} of nodes {nodes:?}");
         let ledgers = round(&mut site, number, moment, &nodes, chance, &mut totals).await.context(what)?;
-        books.extend(ledgers);
+        kept.push_back(ledgers);
+        if kept.len() > LOADS_KEPT {
+            let oldest = kept.pop_front().expect("more than one");
+            read_back(&site, &oldest).await.with_context(|| format!("{LOADS_KEPT} cuts before {number}"))?;
+            let mut connection = Connection::open(site.redis_port(1)).await?;
+            ledger::clear(oldest.iter().map(Arc::as_ref), &mut connection).await?;
+            cleared.extend(oldest);
+        }
     }
+    let kept = kept.into_iter().flatten().collect::<Vec<_>>();
     let unsighted = totals.unsighted;
     ensure!(unsighted * UNSIGHTED_PART <= cuts, "the moment of {unsighted} of {cuts} cuts did not come");
-    read_back(&site, &books).await.context("everything, at the end")?;
-    let tokens = ledger::verify_tokens(books.iter().map(Arc::as_ref))?;
+    read_back(&site, &kept).await.context("everything, at the end")?;
+    let books = || cleared.iter().chain(&kept).map(Arc::as_ref);
+    let tokens = ledger::verify_tokens(books())?;
     let digests_at = digests_agree(&site.cli()).await?;
     let mut purged = Vec::new();
     for node in NODES {
@@ -105,9 +120,9 @@ pub(super) async fn cut(cuts: u64, chance: &mut Chance) -> Result<(Value, Value)
         logs_say.insert(what.to_owned(), times.into());
     }
     let flips = flips::flip(&mut site, chance).await.context("a flipped bit")?;
-    read_back(&site, &books).await.context("everything, after the flips")?;
+    read_back(&site, &kept).await.context("everything, after the flips")?;
 
-    let sum = |what: fn(&Ledger) -> u64| books.iter().map(|ledger| what(ledger)).sum::<u64>();
+    let sum = |what: fn(&Ledger) -> u64| books().map(what).sum::<u64>();
     let (outage, outage_max) = figures::median_and_worst(&totals.outages);
     let (one, one_max) = figures::median_and_worst(&totals.outages_of_one);
     let (ready, ready_max) = figures::median_and_worst(&totals.ready_again);
