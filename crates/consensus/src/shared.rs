@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) installing: AtomicBool,
     /// The last index that anybody can know to be decided by this node: from its state, or as its follower.
     pub(crate) known: AtomicU64,
+    /// The highest index that this node, as the leader, gave a follower for a read: the read waits until it is applied.
+    pub(crate) awaited: watch::Sender<u64>,
     pub(crate) leadership: watch::Sender<Leadership>,
     /// When the next key ends by itself.
     pub(crate) next_end: watch::Sender<Option<LogTime>>,
@@ -93,6 +95,7 @@ impl Shared {
             applied: watch::Sender::default(),
             installing: AtomicBool::default(),
             known: AtomicU64::new(0),
+            awaited: watch::Sender::default(),
             leadership: watch::Sender::default(),
             next_end: watch::Sender::default(),
             checkpoint: watch::Sender::default(),

@@ -20,13 +20,13 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use store::Wal;
-use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer;
 
 use super::channels::{Lane, PeerClient};
 use super::convert;
+use super::news::give_way;
 use crate::limits::{REOPEN_PAUSE, SNAPSHOT_INSTALL_TIMEOUT};
 use crate::machine::encode_meta;
 use crate::shared::Shared;
@@ -107,15 +107,6 @@ impl NetStreamAppend<TypeConfig> for Connection {
                 shared.known.fetch_max(committed, Ordering::Release);
                 convert::append_to_wire(route.clone(), request)
             });
-            // What carries only news of a commit waits one turn of the runtime: the answers to clients go first. What is
-            // known of the commit was noted above, before the follower can hear of it.
-            let may_wait = self.entries == Lane::Entries;
-            let requests = requests.then(move |request| async move {
-                if request.entries.is_empty() && may_wait {
-                    yield_now().await;
-                }
-                request
-            });
             let requests = then_last(requests, {
                 let sent_all = sent_all.clone();
                 move || {
@@ -131,6 +122,11 @@ impl NetStreamAppend<TypeConfig> for Connection {
                 let asks = follows_on_purged(&wal, request);
                 std::future::ready(!(std::mem::replace(&mut asked, asks) && asks))
             });
+            let awaited = self.shared.awaited.subscribe();
+            let requests = match self.entries {
+                Lane::Entries => give_way(requests, awaited).left_stream(),
+                _ => requests.right_stream(),
+            };
             let mut client = self.client(self.entries)?;
             // A long-lived stream has no deadline of its own: keepalive breaks it when the peer is frozen. Only
             // its opening, and the whole of a heartbeat, are bound.

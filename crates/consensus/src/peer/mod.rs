@@ -4,6 +4,7 @@
 mod channels;
 mod client;
 mod convert;
+mod news;
 mod server;
 
 pub(crate) use channels::{Channels, Lane};

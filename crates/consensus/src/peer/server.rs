@@ -197,6 +197,11 @@ impl PeerService for Peer {
         let Ok(round) = self.reads.round(true).await else {
             return Ok(Response::new(peer::ReadIndexResponse::default()));
         };
+        self.shared.awaited.send_if_modified(|index| {
+            let rises = round.index > *index;
+            *index = round.index.max(*index);
+            rises
+        });
         Ok(Response::new(peer::ReadIndexResponse {
             leads: true,
             index: round.index,
