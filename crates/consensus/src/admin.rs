@@ -1,13 +1,15 @@
 //! An operator's changes of the group: founding, members, leadership, draining.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod founding;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::{Action, Answer, NodeId};
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{ChangeMembers, Instant};
-use store::{Disk, Identity};
+use store::Disk;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer::{self, administer_request};
@@ -49,80 +51,8 @@ pub(crate) struct Admin {
     pub(crate) disk: Arc<dyn Disk>,
 }
 
-// Founding.
+// Members.
 impl Admin {
-    /// Bootstraps the group, once: every founder is adopted, then this node writes the first membership.
-    pub(crate) async fn init(&self, founders: &[Member]) -> Result<(), AdminError> {
-        let refuse = |why: String| Err(AdminError::Refused(why));
-        let me = self.shared.node;
-        if self.raft.is_initialized().await.unwrap_or(true) {
-            return refuse("this node belongs to a cluster already; init is done once".into());
-        }
-        if !founders.iter().any(|founder| founder.id == me) {
-            return refuse(format!("node {me} was asked to init, but is not among the founders"));
-        }
-        let ids: BTreeSet<u64> = founders.iter().map(|founder| founder.id.0).collect();
-        if ids != (1..=founders.len() as u64).collect() {
-            return refuse(format!("founders are numbered from 1 without gaps; these are {ids:?}"));
-        }
-        let cluster_id = match self.shared.cluster_id.get() {
-            // An init that broke off: the founders adopted so far know this id.
-            Some(cluster_id) => *cluster_id,
-            None => (u128::from(self.shared.environment.random.u64()) << 64
-                | u128::from(self.shared.environment.random.u64()))
-            .to_be_bytes(),
-        };
-        let route = |to: NodeId| peer::Route { cluster_id: cluster_id.to_vec().into(), from: me.0, to: to.0 };
-        self.adopt(&route(me)).map_err(|status| AdminError::Refused(status.message().into()))?;
-        for founder in founders.iter().filter(|founder| founder.id != me) {
-            let adopted = self.adopt_peer(&founder.peer, route(founder.id)).await;
-            adopted.map_err(|why| {
-                AdminError::Refused(format!("node {} at {}: {why}", founder.id, founder.peer))
-            })?;
-        }
-        let members: BTreeMap<u64, Contact> =
-            founders.iter().map(|founder| (founder.id.0, founder.contact())).collect();
-        let initialized = self.raft.initialize(members).await;
-        initialized.map_err(|error| AdminError::Refused(error.to_string()))
-    }
-
-    async fn adopt_peer(&self, address: &str, route: peer::Route) -> Result<(), String> {
-        let client = self.shared.channels.client(address, Lane::Commands);
-        let mut client = client.map_err(|error| error.to_string())?;
-        let adopted = timeout(LEADER_WAIT, client.adopt(peer::AdoptRequest { route: Some(route) })).await;
-        match adopted {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err("it cannot be reached; start it first".into())
-            }
-            Ok(Err(status)) => Err(status.message().into()),
-            Err(_) => Err("no answer; start it first".into()),
-        }
-    }
-
-    /// Makes this node a part of the cluster that asks, if it is of none: durably, before the answer.
-    pub(crate) fn adopt(&self, route: &peer::Route) -> Result<(), Status> {
-        let node = self.shared.node;
-        let refuse = |why: String| Err(Status::failed_precondition(why));
-        if route.to != node.0 {
-            return refuse(format!("this is node {node}, not node {}", route.to));
-        }
-        let Ok(cluster_id) = <[u8; 16]>::try_from(&route.cluster_id[..]) else {
-            return Err(Status::invalid_argument("a cluster id has 16 bytes"));
-        };
-        match self.shared.cluster_id.get() {
-            Some(present) if *present == cluster_id => return Ok(()),
-            Some(_) => return refuse(format!("node {node} belongs to another cluster")),
-            None => {}
-        }
-        let random = &self.shared.environment.random;
-        let incarnation = (u128::from(random.u64()) << 64 | u128::from(random.u64())).to_be_bytes();
-        let identity = Identity { node_id: node.0, cluster_id, incarnation };
-        identity.create(&*self.disk).map_err(|error| Status::internal(error.to_string()))?;
-        self.shared.cluster_id.get_or_init(|| cluster_id);
-        Ok(())
-    }
-
     /// What the leader does for its members.
     pub(crate) async fn tend_members(self) {
         let mut unfinished = None;

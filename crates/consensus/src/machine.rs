@@ -233,9 +233,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
         };
         self.shared.installing.store(true, Ordering::Relaxed);
         let read = self.shared.environment.blocking("read snapshot", read).await;
-        self.shared.installing.store(false, Ordering::Relaxed);
         let state = read.ok_or_else(|| io::Error::other("the process is stopping"))??;
         self.replace(meta, state);
+        self.shared.installing.store(false, Ordering::Relaxed);
         self.sealed.look_again();
         self.shared.metrics.snapshots_installed.add(1);
         Ok(())

@@ -20,6 +20,7 @@ use crate::log::LogId;
 use crate::state_store::{Changes, META, StateStore, Stored};
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const LAST_APPLIED: &[u8] = b"last_applied";
@@ -76,14 +77,16 @@ impl Materialised {
     }
 
     /// Keeps the directory for inspection, instead of the one before: a cache must not fill the disk that the log needs.
+    /// Where that one cannot be removed it stays the one that is kept.
     fn move_aside(&mut self) -> Result<(), Error> {
         if !self.path.exists() {
             return Ok(());
         }
         let aside = sibling(&self.path, "bad");
-        match fs::remove_dir_all(&aside) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.during(|| format!("removing {}", aside.display()))?,
+        if let Err(error) = remove_all(&aside) {
+            tracing::error!(%error, "{} cannot be removed: materialised state that was not confirmed is", aside.display());
+            remove_all(&self.path).during(|| format!("removing {}", self.path.display()))?;
+            return sync_parent(&self.path);
         }
         fs::rename(&self.path, &aside).during(|| format!("moving {} aside", self.path.display()))?;
         sync_parent(&self.path)?;
@@ -167,7 +170,7 @@ impl StateStore for Materialised {
     fn confirm(&mut self) -> Result<(), Error> {
         let marker = self.marker();
         match fs::remove_file(&marker) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => {
                 removed.during(|| format!("removing {}", marker.display()))?;
                 sync_parent(&self.path)
@@ -256,6 +259,14 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// Removes a directory, if there is one.
+fn remove_all(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 fn sync_parent(path: &Path) -> Result<(), Error> {
     let parent = parent(path);
     File::open(parent).and_then(|file| file.sync_all()).during(|| format!("syncing {}", parent.display()))
@@ -341,6 +352,20 @@ mod tests {
             fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["sled", "sled.bad", "sled.opening"], "only the newest is kept");
+    }
+
+    #[test]
+    fn an_old_copy_that_cannot_be_removed_costs_no_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sled");
+        drop(Materialised::open(&path).unwrap());
+        fs::write(directory.path().join("sled.bad"), "no directory").unwrap();
+        let mut store = Materialised::open(&path).unwrap();
+        assert_eq!(store.moved_aside(), None);
+        store.write(&some_changes(), AT_9).unwrap();
+        store.confirm().unwrap();
+        drop(store);
+        assert_eq!(Materialised::open(&path).unwrap().load().unwrap(), Some(AT_9));
     }
 
     #[test]

@@ -67,6 +67,25 @@ async fn founding_is_done_once_and_names_what_is_missing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn founding_goes_on_when_a_disk_failed_in_between() {
+    for failing in 1..=2 {
+        let mut world = World::new();
+        for id in 1..=3 {
+            world.start(id).await;
+        }
+        let members: Vec<_> = (1..=3).map(member).collect();
+        // After a spare segment and the identity itself, the directory: the file has its name already.
+        world.disks[&failing].fail_sync_in(2);
+        let failed = world.replica(1).init(&members).await;
+        let Err(AdminError::Refused(why)) = failed else { panic!("{failed:?}") };
+        assert!(why.contains("syncing the directory of memory:/IDENTITY"), "node {failing}: {why}");
+        world.replica(1).init(&members).await.expect("the same founding goes on");
+        world.leader().await;
+        world.agree().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_promotion_that_its_leader_left_half_done_is_finished_by_the_next() {
     let mut world = World::founded(3).await;
     let leader = world.leader().await;
