@@ -18,6 +18,7 @@ use crate::limits::{SNAPSHOT_BLOCK_BYTES_MAX, SNAPSHOT_META_BYTES_MAX, SNAPSHOTS
 use crate::log::LogId;
 use bytes::Bytes;
 use crc32c::{crc32c, crc32c_append};
+use parking_lot::Mutex;
 use planted::Bug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,13 +41,16 @@ pub struct Snapshots {
     disk: Arc<dyn Disk>,
     /// Writers so far. Each has a temporary name of its own: two may write a snapshot of one id at a time.
     writers: Arc<AtomicU64>,
+    /// Held while a snapshot gets its name and older ones go: of two that finish at a time, neither must remove what the
+    /// other is about to remove or to open. Never held by who only reads.
+    finishing: Arc<Mutex<()>>,
 }
 
 impl Snapshots {
     /// Opens the directory and removes what was not finished.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Snapshots, Error> {
         disk.open_dir(DIRECTORY).during(|| format!("opening the directory {DIRECTORY}"))?;
-        let snapshots = Snapshots { disk, writers: Arc::default() };
+        let snapshots = Snapshots { disk, writers: Arc::default(), finishing: Arc::default() };
         for name in snapshots.names()?.iter().filter(|name| name.ends_with(TEMPORARY)) {
             snapshots.remove(&format!("{DIRECTORY}/{name}"))?;
         }
@@ -82,7 +86,12 @@ impl Snapshots {
     /// [`Error::Corrupt`] if it is damaged. Falling back to an older one is the caller's decision, with
     /// [`Snapshots::ids`] and [`Snapshots::get`]: only it knows how far the log still reaches back.
     pub fn latest(&self) -> Result<Option<Snapshot>, Error> {
-        self.ids()?.last().map(|id| self.get(*id)).transpose()
+        let Some(id) = self.ids()?.last().copied() else { return Ok(None) };
+        match self.get(id) {
+            // Newer ones were finished between the two looks, and it went.
+            Err(_) if self.ids()?.last().is_some_and(|newest| *newest > id) => self.latest(),
+            found => found.map(Some),
+        }
     }
 
     /// Ids of all snapshots, ascending, damaged or not.
@@ -169,6 +178,8 @@ impl SnapshotWriter {
         self.put(meta)?;
         self.put(&trailer.encode())?;
         let what = || format!("syncing {}", self.snapshots.disk.locate(&self.temporary));
+        let finishing = self.snapshots.finishing.clone();
+        let _finishing = finishing.lock();
         if planted::is(Bug::PurgeBeforeSnapshot) {
             self.snapshots.disk.rename(&self.temporary, &path(self.id)).during(what)?;
         } else {
@@ -456,6 +467,23 @@ mod tests {
 
     fn read(snapshot: &Snapshot) -> Vec<Vec<u8>> {
         snapshot.blocks().map(|block| block.unwrap().to_vec()).collect()
+    }
+
+    #[test]
+    fn some_that_finish_at_a_time_do_not_disturb_each_other() {
+        let snapshots = Snapshots::open(FaultyDisk::new(1).mount()).unwrap();
+        let next = AtomicU64::new(1);
+        let finish_many = || {
+            for _ in 0..300 {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let finished = snapshots.create(id(index)).unwrap().finish(b"members").unwrap();
+                assert_eq!(finished.id, id(index));
+                assert!(snapshots.latest().unwrap().is_some());
+            }
+        };
+        std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(finish_many))));
+        let kept = snapshots.ids().unwrap();
+        assert!(kept.ends_with(&[id(899), id(900)]), "{kept:?}");
     }
 
     #[test]
