@@ -103,6 +103,13 @@ pub const STATE_ENTRIES_BEHIND_MAX: u64 = 64;
 /// Least time between two writes of the whole state, which can be some hundred thousand rows.
 pub const STATE_REBUILD_INTERVAL: Duration = Duration::from_secs(60);
 
+/// A node that stops does not write the whole state if that has more rows: it would take more than a second of a processor,
+/// of which there may be little.
+pub const STATE_ROWS_LAST_MAX: usize = domain::limits::TOUCHED_ROWS_MAX;
+
+/// A node that stops waits so long for its state store, and leaves it behind then: the next start applies more of the log.
+pub const STATE_FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The leader commits a tick at least this often …
 pub const TICK_IDLE: Duration = Duration::from_millis(1000);
 

@@ -15,11 +15,12 @@ use domain::{Changes, Digest, State, TakenChanges};
 use parking_lot::Mutex;
 use planted::Bug;
 use store::{StateStore, Stored, Wal};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use wire::StateDecoder;
 
 use crate::limits::{
-    STATE_ENTRIES_BEHIND_MAX, STATE_REBUILD_INTERVAL, STATE_ROWS_PER_WRITE_MAX, STATE_WRITE_INTERVAL,
+    STATE_ENTRIES_BEHIND_MAX, STATE_FINISH_TIMEOUT, STATE_REBUILD_INTERVAL, STATE_ROWS_LAST_MAX,
+    STATE_ROWS_PER_WRITE_MAX, STATE_WRITE_INTERVAL,
 };
 use crate::machine::{decode_meta, digest_of, encode_meta};
 use crate::shared::Shared;
@@ -177,8 +178,15 @@ impl Materialiser {
         }
     }
 
-    /// The last write, made durable, for an orderly stop.
+    /// The last write, made durable, for an orderly stop. Where it would take long it is left out: a stop that is waited
+    /// for in vain ends in a kill, and the log has everything.
     pub(crate) async fn finish(&self) {
+        if timeout(STATE_FINISH_TIMEOUT, self.write_last()).await.is_err() {
+            tracing::warn!(limit = ?STATE_FINISH_TIMEOUT, "the state store was too slow and is left behind");
+        }
+    }
+
+    async fn write_last(&self) {
         let mut progress = self.progress.lock().await;
         if progress.over {
             return;
@@ -186,8 +194,16 @@ impl Materialiser {
         if self.shared.out_of_service() {
             return self.discard(&mut progress).await;
         }
-        self.write(&mut progress).await;
         progress.over = true;
+        let (everything, rows) = {
+            let state = self.shared.state.read();
+            (state.extent().everything, state.key_count() + state.outcome_count())
+        };
+        if everything && rows > STATE_ROWS_LAST_MAX {
+            tracing::info!(rows, "the state store lags far and is left behind");
+            return;
+        }
+        self.write(&mut progress).await;
         let store = self.store.clone();
         let flushed =
             self.shared.environment.blocking("flush state store", move || store.lock().flush()).await;

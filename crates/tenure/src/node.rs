@@ -23,6 +23,10 @@ use crate::world::{self, accept, accept_any};
 /// read has been answered by then.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// A planned stop as a whole, shorter than the supervisor's patience (`TimeoutStopSec` in `deploy/tenure.service`). What is
+/// not done by then is given up as in a crash: nothing acknowledged depends on it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// Runs until SIGTERM or SIGINT, then drains.
 pub fn run(file: &Path) -> Result<()> {
     let config = Config::load(file)?;
@@ -85,21 +89,26 @@ async fn serve(config: Config) -> Result<()> {
     tracing::info!("draining");
     // Leadership first, so that what is being asked here is answered by its successor; then the doors, each
     // after its last answer; then Raft.
-    replica.drain().await;
-    let _ = stop.send(true);
-    let doors = async {
-        redis.drain().await;
-        let _ = redis_served.await;
-        let _ = api.await;
-        let _ = http.await;
+    let stopping = async {
+        replica.drain().await;
+        let _ = stop.send(true);
+        let doors = async {
+            redis.drain().await;
+            let _ = redis_served.await;
+            let _ = api.await;
+            let _ = http.await;
+        };
+        if tokio::time::timeout(STOP_GRACE, doors).await.is_err() {
+            tracing::warn!("clients kept their connections open; cut off");
+        }
+        replica.shutdown().await;
+        let _ = stop_peers.send(true);
+        let _ = tokio::time::timeout(STOP_GRACE, peers).await;
     };
-    if tokio::time::timeout(STOP_GRACE, doors).await.is_err() {
-        tracing::warn!("clients kept their connections open; cut off");
+    match tokio::time::timeout(STOP_TIMEOUT, stopping).await {
+        Ok(()) => tracing::info!("stopped"),
+        Err(_) => tracing::warn!(limit = ?STOP_TIMEOUT, "not stopped in time; the rest is given up"),
     }
-    replica.shutdown().await;
-    let _ = stop_peers.send(true);
-    let _ = tokio::time::timeout(STOP_GRACE, peers).await;
-    tracing::info!("stopped");
     Ok(())
 }
 

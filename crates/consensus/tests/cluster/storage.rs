@@ -121,6 +121,21 @@ async fn an_orderly_stop_leaves_nothing_to_apply_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_no_state_store_that_does_not_come_to_an_end() {
+    for work in ["write state store", "flush state store"] {
+        let mut world = World::founded(3).await;
+        world.hold_up(Some(work));
+        fill(&world, 1, 10).await;
+        let stopped = timeout(Duration::from_secs(10), world.stop(2)).await;
+        stopped.unwrap_or_else(|_| panic!("it waits for {work:?}"));
+        world.hold_up(None);
+        world.start(2).await;
+        let index = fill(&world, 1, 10).await;
+        until("it follows", || applied(&world, 2) >= index).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_state_store_ahead_of_the_log_is_thrown_away() {
     let mut world = World::founded(3).await;
     let leader = world.leader().await;

@@ -115,19 +115,34 @@ impl Random for Counted {
 }
 
 /// The tasks of one node, ended together when it is killed.
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
+struct Tasks {
+    running: Arc<Mutex<JoinSet<()>>>,
+    stuck: Arc<Mutex<Stuck>>,
+}
+
+/// Work with files that begins and does not end.
+#[derive(Default)]
+struct Stuck {
+    name: Option<&'static str>,
+    work: Vec<Box<dyn FnOnce() + Send>>,
+}
 
 impl Spawn for Tasks {
     fn task(&self, _name: &'static str, task: BoxFuture<'static, ()>) {
-        self.0.lock().spawn(task);
+        self.running.lock().spawn(task);
     }
 
-    fn blocking(&self, _name: &'static str, work: Box<dyn FnOnce() + Send>) {
+    fn blocking(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) {
+        let mut stuck = self.stuck.lock();
+        if stuck.name == Some(name) {
+            return stuck.work.push(work);
+        }
+        drop(stuck);
         work();
     }
 
     fn log_writer(&self, writer: store::Writer) {
-        self.0.lock().spawn(writer.run_async(async || ()));
+        self.running.lock().spawn(writer.run_async(async || ()));
     }
 }
 
@@ -204,6 +219,7 @@ pub struct World {
     pub nodes: BTreeMap<u64, Node>,
     origin: Instant,
     random: Arc<Counted>,
+    stuck: Arc<Mutex<Stuck>>,
     pub snapshot_entries: u64,
     pub snapshot_bytes: u64,
     pub retain_bytes: u64,
@@ -246,6 +262,7 @@ impl World {
             nodes: BTreeMap::new(),
             origin: Instant::now(),
             random: Arc::new(Counted(AtomicU64::new(1))),
+            stuck: Arc::default(),
             snapshot_entries: 50_000,
             snapshot_bytes: 64 << 20,
             retain_bytes: 64 << 20,
@@ -267,7 +284,7 @@ impl World {
             clock: Arc::new(Paused(self.origin)),
             random: self.random.clone(),
             connect: Arc::new(Cable { from: id, alive: alive.clone(), wires: self.wires.clone() }),
-            spawn: Arc::new(Tasks(tasks.clone())),
+            spawn: Arc::new(Tasks { running: tasks.clone(), stuck: self.stuck.clone() }),
             crash: Arc::new(move |why| panic!("node {id} crashed: {why}")),
         };
         let wal = WalOptions {
@@ -312,6 +329,11 @@ impl World {
         node.alive.store(false, Ordering::Relaxed);
         self.wires.unplug(id);
         node.tasks.lock().abort_all();
+    }
+
+    /// From now on work of this name does not end, at any node; `None`: what begins ends.
+    pub fn hold_up(&self, name: Option<&'static str>) {
+        self.stuck.lock().name = name;
     }
 
     /// Ends a node as `kill -9` does, with what its kernel had not synced still there.
