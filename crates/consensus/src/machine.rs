@@ -126,7 +126,7 @@ impl Machine {
             outcomes.push(outcome);
         }
         let commands = outcomes.len() as u64;
-        let ended = state.serial().0 - serial_before - commands;
+        let ended = state.serial().0 - serial_before - outcomes.iter().map(Outcome::serials).sum::<u64>();
         let next_end = state.next_end();
         self.unwritten = state.take_unwritten_history();
         drop(state);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Cause, Key, LogTime, NodeId, Tenure, Token};
+use crate::{Cause, Guard, Key, LogTime, NodeId, Tenure, Token};
 
 /// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
 /// repeat (ticks, checkpoints, digest reports).
@@ -69,6 +69,10 @@ pub enum Action {
     Renew { key: Key, holder: Arc<[u8]>, token: Option<Token>, ttl_ms: Option<u64> },
     /// End a lease that `holder` (and, when given, `token`) still has.
     Release { key: Key, holder: Arc<[u8]>, token: Option<Token> },
+
+    /// Run these as one command, in this order, if all guards hold; otherwise none of them. Each takes a serial of its
+    /// own, and one that is refused does not undo the others. They are actions on keys: [`Action::is_on_keys`].
+    Transaction { guards: Vec<Guard>, actions: Vec<Action> },
 
     /// The group as Raft's membership entry says; put here by the node itself when it applies that entry.
     Members { voters: Vec<NodeId>, learners: Vec<NodeId> },
@@ -145,11 +149,69 @@ pub enum ExpireCondition {
 impl Action {
     /// Turns ends given as wall-clock instants into lengths, by the leader's wall clock.
     pub fn resolve_wall_clock(&mut self, wall_ms: i64) {
+        if let Self::Transaction { actions, .. } = self {
+            actions.iter_mut().for_each(|action| action.resolve_wall_clock(wall_ms));
+        }
         if let Self::Set { expiry, .. } | Self::Expire { expiry, .. } | Self::Touch { expiry, .. } = self
             && let Expiry::AtWallMs(at_ms) = *expiry
         {
             *expiry = Expiry::InMs(at_ms.saturating_sub(wall_ms));
         }
+    }
+
+    /// Whether it acts on keys and nothing else, as the parts of a transaction must.
+    pub fn is_on_keys(&self) -> bool {
+        match self {
+            Self::Set { .. }
+            | Self::SetMany { .. }
+            | Self::Remove { .. }
+            | Self::Take { .. }
+            | Self::Expire { .. }
+            | Self::Touch { .. }
+            | Self::Increment { .. }
+            | Self::Flush { .. }
+            | Self::Acquire { .. }
+            | Self::Renew { .. }
+            | Self::Release { .. } => true,
+            Self::Transaction { .. }
+            | Self::Tick
+            | Self::Members { .. }
+            | Self::ReserveNode { .. }
+            | Self::RecordTenure(_)
+            | Self::Checkpoint
+            | Self::ReportDigest { .. }
+            | Self::Audit(_) => false,
+        }
+    }
+
+    /// The keys that it may make present.
+    pub fn makes(&self) -> impl Iterator<Item = &Key> {
+        let (one, many) = match self {
+            Self::Set { key, .. } | Self::Increment { key, .. } | Self::Acquire { key, .. } => {
+                (Some(key), &[][..])
+            }
+            Self::SetMany { pairs, .. } => (None, &pairs[..]),
+            _ => (None, &[][..]),
+        };
+        one.into_iter().chain(many.iter().map(|(key, _)| key))
+    }
+
+    /// The keys that it may change, but for those of [`Action::Flush`], which names none.
+    pub fn changes(&self) -> impl Iterator<Item = &Key> {
+        let (one, pairs, keys) = match self {
+            Self::Set { key, .. }
+            | Self::Take { key }
+            | Self::Expire { key, .. }
+            | Self::Touch { key, .. }
+            | Self::Increment { key, .. }
+            | Self::Acquire { key, .. }
+            | Self::Renew { key, .. }
+            | Self::Release { key, .. } => (Some(key), &[][..], &[][..]),
+            Self::SetMany { pairs, .. } => (None, &pairs[..], &[][..]),
+            Self::Remove { keys, .. } => (None, &[][..], &keys[..]),
+            _ => (None, &[][..], &[][..]),
+        };
+        one.into_iter().chain(pairs.iter().map(|(key, _)| key)).chain(keys)
     }
 
     /// Whether somebody asked for it, or anything but the passing of time and the comparing of digests happened.
@@ -159,6 +221,9 @@ impl Action {
 
     /// Whether this frees rather than fills: still accepted when the disk runs low.
     pub fn frees(&self) -> bool {
+        if let Self::Transaction { actions, .. } = self {
+            return actions.iter().all(Self::frees);
+        }
         matches!(
             self,
             Self::Tick
@@ -208,6 +273,10 @@ impl Action {
             Self::Acquire { key, holder, .. }
             | Self::Renew { key, holder, .. }
             | Self::Release { key, holder, .. } => key.name.len() + holder.len(),
+            Self::Transaction { guards, actions } => {
+                guards.iter().map(Guard::bytes).sum::<usize>()
+                    + actions.iter().map(|action| 64 + action.bytes()).sum::<usize>()
+            }
             Self::Flush { audit, .. } | Self::ReserveNode { audit } | Self::Audit(audit) => {
                 audit.actor.len() + audit.action.len() + audit.subject.len() + audit.reason.len()
             }

@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::history::AuditRecord;
 use crate::once::Remembered;
 use crate::shelf::Shelved;
-use crate::{Digest, Entry, Epoch, Key, LogTime, Members, RequestId, SealedHistory, Serial, Tenure};
+use crate::{Digest, Entry, Epoch, Key, LogTime, Members, RequestId, SealedHistory, Serial, Tenure, Traces};
 
 /// Everything in a `State`. [`State::image`](crate::State::image) and
 /// [`State::from_image`](crate::State::from_image) are inverse, and keep the digest.
@@ -14,6 +14,8 @@ pub struct Image {
     pub serial: Serial,
     pub now: LogTime,
     pub keys: Vec<(Key, Entry)>,
+    /// `None` before the first transaction with a guard.
+    pub traces: Option<Traces>,
     pub outcomes: Vec<(RequestId, Remembered)>,
     pub members: Members,
     pub tenures: Vec<Tenure>,

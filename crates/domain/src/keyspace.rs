@@ -17,7 +17,9 @@ use planted::Bug;
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
-use crate::{Answer, Epoch, ExpireCondition, Expiry, LogTime, Refusal, Serial, SetCondition, Token};
+use crate::{
+    Answer, Epoch, ExpireCondition, Expiry, Guard, LogTime, Refusal, Serial, SetCondition, Token, Traces,
+};
 
 /// A key in one of the databases.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +92,8 @@ pub(crate) struct Keyspace {
     due: BTreeSet<(LogTime, Key)>,
     counts: BTreeMap<u8, KeyCounts>,
     sum: Sum,
+    /// Of what leaves no row, if anybody asks for it.
+    pub(crate) traces: Option<Traces>,
     pub(crate) touched: Touched<Key>,
 }
 
@@ -141,20 +145,35 @@ impl Keyspace {
         self.sum
     }
 
-    /// Removes and returns the next key that is due at `now`, in the order of (end, database, name).
-    pub(crate) fn end_next(&mut self, now: LogTime) -> Option<Key> {
+    /// The next key that is due at `now`, in the order of (end, database, name).
+    pub(crate) fn due(&self, now: LogTime) -> Option<Key> {
         let (end, key) = self.due.first()?;
-        if *end > now {
-            return None;
+        (*end <= now).then(|| key.clone())
+    }
+
+    /// Whether nothing has happened, for all that is known.
+    pub(crate) fn holds(&self, guard: &Guard) -> bool {
+        let traced = |holds: &dyn Fn(&Traces) -> bool| self.traces.as_ref().is_some_and(holds);
+        match guard {
+            Guard::Key { key, as_of } => match self.entries.get(key) {
+                Some(entry) => entry.revision <= *as_of,
+                None => traced(&|traces| traces.absent_since(key, *as_of)),
+            },
+            Guard::Database { database, as_of } => traced(&|traces| traces.database_since(*database, *as_of)),
         }
-        let key = key.clone();
-        self.remove(&key);
-        Some(key)
+    }
+
+    /// Keeps traces from now on.
+    pub(crate) fn trace(&mut self, since: Serial) {
+        self.traces.get_or_insert_with(|| Traces::new(since));
     }
 
     pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
         self.take_out(&key);
         self.touched.note(&key);
+        if let Some(traces) = &mut self.traces {
+            traces.note_change(&key, entry.revision);
+        }
         self.sum.add(row(&key, &entry));
         let counts = self.counts.entry(key.database).or_default();
         counts.keys += 1;
@@ -166,9 +185,12 @@ impl Keyspace {
         self.entries.insert(key, entry);
     }
 
-    pub(crate) fn remove(&mut self, key: &Key) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, serial: Serial, key: &Key) -> Option<Entry> {
         let entry = self.take_out(key)?;
         self.touched.note(key);
+        if let Some(traces) = &mut self.traces {
+            traces.note_removal(key, serial);
+        }
         Some(entry)
     }
 
@@ -186,7 +208,7 @@ impl Keyspace {
         Some(entry)
     }
 
-    pub(crate) fn flush(&mut self, database: Option<u8>) -> u64 {
+    pub(crate) fn flush(&mut self, serial: Serial, database: Option<u8>) -> u64 {
         let gone: Vec<Key> = self
             .entries
             .keys()
@@ -194,7 +216,7 @@ impl Keyspace {
             .cloned()
             .collect();
         for key in &gone {
-            self.remove(key);
+            self.remove(serial, key);
         }
         gone.len() as u64
     }
@@ -247,12 +269,12 @@ impl Keyspace {
         Ok(Answer::Changed(true))
     }
 
-    pub(crate) fn remove_many(&mut self, keys: &[Key], holder: Option<&[u8]>) -> Answer {
+    pub(crate) fn remove_many(&mut self, serial: Serial, keys: &[Key], holder: Option<&[u8]>) -> Answer {
         let held = |entry: &Entry| holder.is_none_or(|holder| *entry.value == *holder);
         let mut count = 0;
         for key in keys {
             if self.entries.get(key).is_some_and(held) {
-                self.remove(key);
+                self.remove(serial, key);
                 count += 1;
             }
         }
@@ -288,7 +310,7 @@ impl Keyspace {
         let changes = holds && !(before.is_none() && after.is_none());
         if changes {
             let entry = Entry { end: after, ttl_ms, revision: change.serial, ..entry.clone() };
-            self.put(change.now, key, entry);
+            self.put(change, key, entry);
         }
         Ok(Answer::Changed(changes))
     }
@@ -327,7 +349,7 @@ impl Keyspace {
                 return Ok(Answer::Lease { granted: false, lease: Some(entry.lease(change.now)) });
             }
             // The same holder again: without the old entry, the write below grants a new token.
-            let fenced = self.remove(&key).expect("it was just read");
+            let fenced = self.remove(change.serial, &key).expect("it was just read");
             assert!(fenced.token < Token::new(change.epoch, change.serial), "a token went back on {key:?}");
         }
         self.write(change, key.clone(), holder, Expiry::InMs(ttl_ms))?;
@@ -354,17 +376,23 @@ impl Keyspace {
         let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
         let lease = entry.lease(change.now);
         if !planted::is(Bug::EndNotProlonged) {
-            self.put(change.now, key, entry);
+            self.put(change, key, entry);
         }
         Ok(Answer::Lease { granted: true, lease: Some(lease) })
     }
 
-    pub(crate) fn release(&mut self, now: LogTime, key: &Key, holder: &[u8], token: Option<Token>) -> Answer {
+    pub(crate) fn release(
+        &mut self,
+        change: Change,
+        key: &Key,
+        holder: &[u8],
+        token: Option<Token>,
+    ) -> Answer {
         let granted = self.held(key, holder, token).is_some();
         if granted {
-            self.remove(key);
+            self.remove(change.serial, key);
         }
-        Answer::Lease { granted, lease: self.lease(key, now) }
+        Answer::Lease { granted, lease: self.lease(key, change.now) }
     }
 
     pub(crate) fn lease(&self, key: &Key, now: LogTime) -> Option<Lease> {
@@ -396,14 +424,14 @@ impl Keyspace {
                 Entry { end, ttl_ms, ..fresh }
             }
         };
-        self.put(now, key, entry);
+        self.put(change, key, entry);
         Ok(())
     }
 
-    /// A key whose end is not after `now` is gone at once, as in Redis.
-    fn put(&mut self, now: LogTime, key: Key, entry: Entry) {
+    /// A key whose end is not after the present is gone at once, as in Redis.
+    fn put(&mut self, change: Change, key: Key, entry: Entry) {
         match entry.end {
-            Some(end) if end <= now => drop(self.remove(&key)),
+            Some(end) if end <= change.now => drop(self.remove(change.serial, &key)),
             _ => self.insert(key, entry),
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! Read in this order: [`time`] (the clock of the log), [`token`] (serials, epochs, fencing tokens),
 //! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
-//! parts: [`keyspace`] (keys and leases), [`once`] (a command sent twice runs once) and `shelf` (where its
+//! parts: [`keyspace`] (keys and leases), [`transaction`] (several actions as one, and what they rely on) and
+//! [`scratch`] (what they would do), [`once`] (a command sent twice runs once) and `shelf` (where its
 //! rows stand), [`membership`],
 //! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
@@ -22,11 +23,13 @@ pub mod limits;
 pub mod membership;
 pub mod once;
 pub mod outcome;
+pub mod scratch;
 mod shelf;
 pub mod state;
 pub mod tenures;
 pub mod time;
 pub mod token;
+pub mod transaction;
 
 pub use changes::{Changes, RowCounts, TakenChanges};
 pub use checkpoint::{Checkpoint, Integrity};
@@ -37,7 +40,9 @@ pub use image::{Frozen, Image};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use outcome::{Answer, Made, Outcome, Refusal};
+pub use scratch::Scratch;
 pub use state::State;
 pub use tenures::{Cause, Tenure};
 pub use time::{LogTime, Position, Stamp};
 pub use token::{Epoch, NodeId, Serial, Token};
+pub use transaction::{Guard, Traces};

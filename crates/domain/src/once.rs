@@ -12,7 +12,7 @@ use planted::Bug;
 
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
-use crate::limits::{CLIENT_OUTCOME_MS, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX};
+use crate::limits::{CLIENT_OUTCOME_MS, INNER_ANSWER_BYTES, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX};
 use crate::shelf::{Place, Shelf, Shelved};
 use crate::{Answer, LogTime, Made, Once, RequestId};
 
@@ -127,6 +127,9 @@ impl Answer {
         match self {
             Self::Set { previous: Some(Some(value)), .. } | Self::Value(Some(value)) => value.len(),
             Self::Lease { lease: Some(lease), .. } => lease.holder.len(),
+            Self::All(answers) => {
+                answers.iter().map(|answer| INNER_ANSWER_BYTES + answer.value_bytes()).sum()
+            }
             _ => 0,
         }
     }
@@ -161,6 +164,12 @@ impl Answer {
                 }
             }
             Self::Node(node) => feed.u64(9).u64(node.0),
+            Self::All(answers) => {
+                feed.u64(10).u64(answers.len() as u64);
+                answers.iter().for_each(|answer| answer.feed(feed));
+                feed
+            }
+            Self::Conflict => feed.u64(11),
         };
     }
 }

@@ -47,6 +47,10 @@ pub enum Answer {
     },
     /// The id that was reserved.
     Node(NodeId),
+    /// What each action of a transaction answered.
+    All(Vec<Answer>),
+    /// A guard of the transaction did not hold, and nothing was done.
+    Conflict,
 }
 
 /// Why nothing was done.
@@ -71,4 +75,16 @@ pub enum Refusal {
     InvalidTtl,
     /// A wall-clock end that no leader turned into a length.
     WallClock,
+    /// A transaction holds an action that is not on keys.
+    NotOnKeys,
+}
+
+impl Outcome {
+    /// The serials that applying it took, besides those of keys that ended by themselves.
+    pub fn serials(&self) -> u64 {
+        match &self.answer {
+            Answer::All(answers) if !self.repeated => 1 + answers.len() as u64,
+            _ => 1,
+        }
+    }
 }

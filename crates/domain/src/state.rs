@@ -12,18 +12,21 @@ use crate::digest::Feed;
 use crate::history::{AuditRecord, History};
 use crate::image::{Frozen, Image, WrongDigest};
 use crate::keyspace::{Change, Entry, Key, KeyCounts, Keyspace, Lease};
-use crate::limits::{DATABASES, KEYS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    DATABASES, KEYS_MAX, KEYS_PER_COMMAND_MAX, TEXT_BYTES_MAX, TRANSACTION_ACTIONS_MAX,
+    TRANSACTION_GUARDS_MAX,
+};
 use crate::once::{Outcomes, Remembered};
 use crate::tenures::Tenures;
 use crate::{
-    Action, Answer, Command, Digest, Epoch, LogTime, Made, Members, NodeId, Outcome, Position, Refusal,
-    RequestId, SealedHistory, Serial, Tenure,
+    Action, Answer, Command, Digest, Epoch, Guard, LogTime, Made, Members, NodeId, Outcome, Position,
+    Refusal, RequestId, SealedHistory, Serial, Tenure,
 };
 
 /// Everything that the log has decided.
 ///
 /// Invariants:
-/// * `serial` grows by one with every command applied and every key that ends by itself.
+/// * `serial` grows by one with every command applied, every action of a transaction and every key that ends by itself.
 /// * `now` never runs backwards, and moves only by a stamp of its own entry's term.
 /// * No key is present whose end is at or before `now`.
 /// * Two states that applied the same log are equal, and so are their digests.
@@ -77,8 +80,9 @@ impl State {
     /// Moves the clock and ends everything that is due, in the order of (end, database, name).
     fn advance(&mut self, time: LogTime) {
         self.now = self.now.max(time);
-        while self.keys.end_next(self.now).is_some() {
+        while let Some(key) = self.keys.due(self.now) {
             self.serial = self.serial.next();
+            self.keys.remove(self.serial, &key);
         }
         self.outcomes.forget_until(self.now);
     }
@@ -102,9 +106,9 @@ impl State {
             }
             Action::Remove { keys, holder } => {
                 few(keys.len())?;
-                self.keys.remove_many(&keys, holder.as_deref())
+                self.keys.remove_many(serial, &keys, holder.as_deref())
             }
-            Action::Take { key } => Answer::Value(self.keys.remove(&key).map(|entry| entry.value)),
+            Action::Take { key } => Answer::Value(self.keys.remove(serial, &key).map(|entry| entry.value)),
             Action::Expire { key, expiry, condition, holder } => {
                 self.keys.expire(change, key, expiry, condition, holder.as_deref())?
             }
@@ -115,7 +119,7 @@ impl State {
                     return Err(Refusal::TooLarge);
                 }
                 self.audit(at, *audit)?;
-                Answer::Count(self.keys.flush(database))
+                Answer::Count(self.keys.flush(serial, database))
             }
 
             Action::Acquire { key, holder, ttl_ms, take_over } => {
@@ -124,7 +128,9 @@ impl State {
             Action::Renew { key, holder, token, ttl_ms } => {
                 self.keys.renew(change, key, &holder, token, ttl_ms)?
             }
-            Action::Release { key, holder, token } => self.keys.release(change.now, &key, &holder, token),
+            Action::Release { key, holder, token } => self.keys.release(change, &key, &holder, token),
+
+            Action::Transaction { guards, actions } => self.transaction(at, guards, actions)?,
 
             Action::Members { voters, learners } => {
                 self.members.set(voters, learners);
@@ -149,6 +155,39 @@ impl State {
         })
     }
 
+    /// What is wrong with the transaction itself is found before any of its actions runs, so that it is done whole or not
+    /// at all, but for what the actions answer.
+    fn transaction(
+        &mut self,
+        at: Position,
+        guards: Vec<Guard>,
+        actions: Vec<Action>,
+    ) -> Result<Answer, Refusal> {
+        if guards.len() > TRANSACTION_GUARDS_MAX || actions.len() > TRANSACTION_ACTIONS_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        if !actions.iter().all(Action::is_on_keys) {
+            return Err(Refusal::NotOnKeys);
+        }
+        let made = actions.iter().flat_map(Action::makes).filter(|key| self.keys.get(key).is_none());
+        if self.keys.len() + made.count() > KEYS_MAX {
+            return Err(Refusal::Full);
+        }
+        if !guards.is_empty() {
+            self.keys.trace(self.serial);
+        }
+        if !guards.iter().all(|guard| self.keys.holds(guard)) {
+            return Ok(Answer::Conflict);
+        }
+        Ok(Answer::All(actions.into_iter().map(|action| self.run_next(at, action)).collect()))
+    }
+
+    /// Runs an action under a serial of its own.
+    pub(crate) fn run_next(&mut self, at: Position, action: Action) -> Answer {
+        self.serial = self.serial.next();
+        self.run(at, action)
+    }
+
     fn audit(&mut self, at: Position, audit: Audit) -> Result<(), Refusal> {
         if [&audit.actor, &audit.action, &audit.subject, &audit.reason]
             .iter()
@@ -163,8 +202,11 @@ impl State {
     /// What a command did when it ran before. Of a lease it tells how things stand now: a grant that has been
     /// lost since must not look like one.
     fn repeat(&self, remembered: &Remembered, action: &Action) -> Outcome {
-        let Remembered { made, answer, .. } = remembered;
-        let answer = match (answer, action) {
+        Outcome { made: remembered.made, repeated: true, answer: self.as_of_now(&remembered.answer, action) }
+    }
+
+    fn as_of_now(&self, answer: &Answer, action: &Action) -> Answer {
+        match (answer, action) {
             (
                 Answer::Lease { granted, lease: then },
                 Action::Acquire { key, .. } | Action::Renew { key, .. },
@@ -179,9 +221,11 @@ impl State {
             (Answer::Lease { granted, .. }, Action::Release { key, .. }) => {
                 Answer::Lease { granted: *granted, lease: self.keys.lease(key, self.now) }
             }
+            (Answer::All(answers), Action::Transaction { actions, .. }) => Answer::All(
+                answers.iter().zip(actions).map(|(then, action)| self.as_of_now(then, action)).collect(),
+            ),
             (answer, _) => answer.clone(),
-        };
-        Outcome { made: *made, repeated: true, answer }
+        }
     }
 }
 
@@ -205,6 +249,11 @@ impl State {
     /// [`State::now`]: the number shrinks, but the lease is there until the log ends it.
     pub fn lease(&self, key: &Key, clock: LogTime) -> Option<Lease> {
         self.keys.lease(key, clock)
+    }
+
+    /// Whether what a transaction would rely on is still so.
+    pub fn holds(&self, guard: &Guard) -> bool {
+        self.keys.holds(guard)
     }
 
     /// Every key, in the order of (database, name).
@@ -311,6 +360,10 @@ impl State {
         let mut feed = Feed::new("state");
         feed.u64(self.epoch.get().into()).u64(self.serial.0).u64(self.now.as_ns());
         feed.u64(self.keys.len() as u64).u128(self.keys.sum().get());
+        // A state of before there were any has the digest that it had then.
+        if let Some(traces) = &self.keys.traces {
+            traces.feed(&mut feed);
+        }
         feed.u64(self.outcomes.len() as u64).u128(self.outcomes.sum().get());
         self.members.feed(&mut feed);
         self.tenures.feed(&mut feed);
@@ -342,6 +395,7 @@ impl State {
             epoch: self.epoch,
             serial: self.serial,
             now: self.now,
+            traces: self.keys.traces.clone(),
             members: self.members.clone(),
             checkpoint: self.checkpoint.clone(),
             chain: self.history.chain,
@@ -370,6 +424,7 @@ impl State {
         for (key, entry) in image.keys {
             state.keys.insert(key, entry);
         }
+        state.keys.traces = image.traces;
         // In the order in which they were made, so that what is forgotten together stands together.
         let mut outcomes = image.outcomes;
         outcomes.sort_unstable_by_key(|(_, remembered)| remembered.made.serial);
@@ -380,6 +435,17 @@ impl State {
             computed if computed == recorded => Ok(state),
             computed => Err(WrongDigest { recorded, computed }),
         }
+    }
+}
+
+// For a scratch.
+impl State {
+    pub(crate) fn without_rows(&self) -> Self {
+        Self { epoch: self.epoch, serial: self.serial, now: self.now, ..Self::default() }
+    }
+
+    pub(crate) fn put(&mut self, key: Key, entry: Entry) {
+        self.keys.insert(key, entry);
     }
 }
 

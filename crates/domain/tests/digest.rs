@@ -8,7 +8,7 @@ use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
     Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Image, Key, Lease, LogTime, Made, Members,
-    NodeId, Refusal, RequestId, SealedHistory, Serial, State, Tenure, Token,
+    NodeId, Refusal, RequestId, SealedHistory, Serial, State, Tenure, Token, Traces,
 };
 
 /// The digest of the state that is this image.
@@ -67,6 +67,11 @@ fn full_image() -> Image {
                 },
             ),
         ],
+        traces: Some(Traces {
+            since: Serial(91),
+            removals: BTreeMap::from([(92, Serial(93))]),
+            databases: BTreeMap::from([(94, Serial(95))]),
+        }),
         outcomes: vec![
             (RequestId::Client([1; 16]), remembered(Answer::Count(1))),
             (RequestId::Node { incarnation: 31, sequence: 32 }, remembered(Answer::Done)),
@@ -126,6 +131,22 @@ const CHANGES: &[Change] = &[
     ("the values of two keys, exchanged", |image| {
         let value = image.keys[0].1.value.clone();
         image.keys[0].1.value = std::mem::replace(&mut image.keys[1].1.value, value);
+    }),
+    ("no traces", |image| image.traces = None),
+    ("traces.since", |image| traces(image).since = Serial(90)),
+    ("traces.removals", |image| traces(image).removals.clear()),
+    ("traces.removals, the bucket", |image| {
+        traces(image).removals = BTreeMap::from([(91, Serial(93))]);
+    }),
+    ("traces.removals, the serial", |image| {
+        traces(image).removals = BTreeMap::from([(92, Serial(94))]);
+    }),
+    ("traces.databases", |image| traces(image).databases.clear()),
+    ("traces.databases, the database", |image| {
+        traces(image).databases = BTreeMap::from([(93, Serial(95))]);
+    }),
+    ("traces.databases, the serial", |image| {
+        traces(image).databases = BTreeMap::from([(94, Serial(96))]);
     }),
     ("outcome removed", |image| drop(image.outcomes.pop())),
     ("outcome.id of a client", |image| image.outcomes[0].0 = RequestId::Client([2; 16])),
@@ -195,6 +216,10 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
+fn traces(image: &mut Image) -> &mut Traces {
+    image.traces.as_mut().expect("the full image has them")
+}
+
 #[test]
 fn every_field_changes_the_digest() {
     let mut seen = BTreeMap::from([(digest_of(&full_image()), "the image as it is")]);
@@ -245,6 +270,11 @@ fn every_field_of_an_answer_changes_the_digest() {
         Answer::Lease { granted: true, lease: lease(b"a", 1, Some(2), None) },
         Answer::Node(NodeId(0)),
         Answer::Node(NodeId(1)),
+        Answer::All(vec![]),
+        Answer::All(vec![Answer::Done]),
+        Answer::All(vec![Answer::Done, Answer::Done]),
+        Answer::All(vec![Answer::Count(1)]),
+        Answer::Conflict,
     ];
     answers.extend(REFUSALS.map(Answer::Refused));
     let mut seen = BTreeMap::new();
@@ -257,7 +287,7 @@ fn every_field_of_an_answer_changes_the_digest() {
     }
 }
 
-const REFUSALS: [Refusal; 9] = [
+const REFUSALS: [Refusal; 10] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -267,6 +297,7 @@ const REFUSALS: [Refusal; 9] = [
     Refusal::TooLarge,
     Refusal::InvalidTtl,
     Refusal::WallClock,
+    Refusal::NotOnKeys,
 ];
 
 #[test]
@@ -297,6 +328,7 @@ fn no_field_is_forgotten(image: Image) {
         serial: _,
         now: _,
         keys,
+        traces,
         outcomes,
         members,
         tenures,
@@ -307,6 +339,7 @@ fn no_field_is_forgotten(image: Image) {
     } = image;
     for (Key { database: _, name: _ }, Entry { value: _, token: _, revision: _, end: _, ttl_ms: _ }) in keys {
     }
+    if let Some(Traces { since: _, removals: _, databases: _ }) = traces {}
     for (_, Remembered { made: Made { serial: _, index: _, term: _ }, answer: _, until: _ }) in outcomes {}
     let Members { voters: _, learners: _, known: _ } = members;
     for Tenure {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::limits::TTL_MS_MAX;
-use domain::{Action, Cause, ExpireCondition, Expiry, Key, NodeId, RequestId, SetCondition, Tenure, Token};
+use domain::{
+    Action, Cause, ExpireCondition, Expiry, Guard, Key, NodeId, RequestId, Serial, SetCondition, Tenure,
+    Token,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -170,7 +173,22 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         }),
         audit().prop_map(Action::Audit),
     ];
-    prop_oneof![4 => keys, 5 => leases, 2 => cluster]
+    let on_keys = prop_oneof![4 => keys, 5 => leases].boxed();
+    let cluster = cluster.boxed();
+    // Now and then with something in it that does not belong there.
+    let part = prop_oneof![30 => on_keys.clone(), 1 => cluster.clone()];
+    let transaction = (vec(guard(), 0..3), vec(part, 0..4))
+        .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
+    prop_oneof![9 => on_keys, 2 => cluster, 4 => transaction]
+}
+
+/// As of anywhere in a short log: most are of its past, some of its future.
+fn guard() -> impl Strategy<Value = Guard> {
+    prop_oneof![
+        4 => (key(), 0..200_u64).prop_map(|(key, as_of)| Guard::Key { key, as_of: Serial(as_of) }),
+        1 => (0..3_u8, 0..200_u64)
+            .prop_map(|(database, as_of)| Guard::Database { database, as_of: Serial(as_of) }),
+    ]
 }
 
 pub(crate) fn tenure(term: u64, node: NodeId) -> Tenure {

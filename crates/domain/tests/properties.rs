@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::limits::{CLIENT_OUTCOME_MS, OUTCOME_BYTES};
+use domain::limits::{CLIENT_OUTCOME_MS, INNER_ANSWER_BYTES, OUTCOME_BYTES};
 use domain::{
-    Action, Answer, Command, Entry, Expiry, Image, Key, KeyCounts, LogTime, Once, Outcome, Position, Refusal,
-    RequestId, Stamp, State, Token,
+    Action, Answer, Command, Entry, Epoch, Expiry, Guard, Image, Key, KeyCounts, Lease, LogTime, Once,
+    Outcome, Position, Refusal, RequestId, Scratch, Serial, Stamp, State, Token,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,6 +19,8 @@ struct Run {
     at: Position,
     /// The greatest token that each key ever had.
     tokens: BTreeMap<Key, Token>,
+    /// When something last happened to each key.
+    changed: BTreeMap<Key, Serial>,
     /// The last command under each id.
     last: BTreeMap<RequestId, Once>,
     /// Under which id and `valid_until` a command ran.
@@ -33,6 +35,7 @@ impl Run {
             twin: State::default(),
             at,
             tokens: BTreeMap::new(),
+            changed: BTreeMap::new(),
             last: BTreeMap::new(),
             ran: BTreeSet::new(),
         }
@@ -43,6 +46,7 @@ impl Run {
         let command = self.command(step);
         let before = self.state.image();
         let digest_before = self.state.digest();
+        let expected = self.on_a_scratch(&command);
         let outcome = self.state.apply(self.at, command.clone());
 
         let twin_outcome = self.twin.apply(self.at, command.clone());
@@ -57,6 +61,10 @@ impl Run {
         self.once(&command, &outcome);
         self.lease(&before, &command, &outcome);
         self.counts();
+        self.guards(&before, &command, &outcome);
+        if let Some(expected) = expected {
+            self.scratch(&command, &outcome, &expected);
+        }
     }
 
     fn place(&self, time: Time) -> Position {
@@ -104,8 +112,8 @@ impl Run {
         assert_eq!(state.now(), expected);
         let ended =
             before.keys.iter().filter(|(_, entry)| entry.end.is_some_and(|end| end <= expected)).count();
-        assert_eq!(state.serial().0, before.serial.0 + ended as u64 + 1);
-        assert!(outcome.repeated || outcome.made.serial == state.serial());
+        assert_eq!(state.serial().0, before.serial.0 + ended as u64 + outcome.serials());
+        assert!(outcome.repeated || outcome.made.serial.0 + outcome.serials() == state.serial().0 + 1);
         assert!(outcome.made.serial <= state.serial());
     }
 
@@ -119,7 +127,7 @@ impl Run {
     }
 
     /// A key keeps its token while it keeps its value; any other token is greater than all it ever had, and is
-    /// that of the command.
+    /// that of the command, or of an action in it.
     fn tokens(&mut self, before: &Image, outcome: &Outcome) {
         for (key, entry) in self.state.keys() {
             let was = find(before, key);
@@ -128,7 +136,9 @@ impl Run {
                 assert_eq!(was.map(|was| &was.value), Some(&entry.value), "a new holder under an old token");
             } else {
                 assert!(!outcome.repeated);
-                assert_eq!(entry.token, Token::new(before.epoch, outcome.made.serial));
+                let Serial(first) = outcome.made.serial;
+                let mut serials = first..first + outcome.serials();
+                assert!(serials.any(|serial| entry.token == Token::new(before.epoch, Serial(serial))));
                 assert!(self.tokens.get(key).is_none_or(|greatest| *greatest < entry.token));
                 self.tokens.insert(key.clone(), entry.token);
             }
@@ -144,6 +154,8 @@ impl Run {
             expected.serial = after.serial;
             expected.keys.retain(|(_, entry)| entry.end.is_none_or(|end| end > after.now));
             expected.outcomes.clone_from(&after.outcomes);
+            // What ended by itself leaves them.
+            expected.traces.clone_from(&after.traces);
             assert_eq!(after, expected);
         }
     }
@@ -206,11 +218,14 @@ impl Run {
     /// What is counted with each command is what a count of everything gives.
     fn counts(&self) {
         let image = self.state.image();
-        let value = |answer: &Answer| match answer {
-            Answer::Set { previous: Some(Some(value)), .. } | Answer::Value(Some(value)) => value.len(),
-            Answer::Lease { lease: Some(lease), .. } => lease.holder.len(),
-            _ => 0,
-        };
+        fn value(answer: &Answer) -> usize {
+            match answer {
+                Answer::Set { previous: Some(Some(value)), .. } | Answer::Value(Some(value)) => value.len(),
+                Answer::Lease { lease: Some(lease), .. } => lease.holder.len(),
+                Answer::All(answers) => answers.iter().map(|answer| INNER_ANSWER_BYTES + value(answer)).sum(),
+                _ => 0,
+            }
+        }
         let bytes = image.outcomes.iter().map(|(_, row)| OUTCOME_BYTES + value(&row.answer)).sum::<usize>();
         assert_eq!(self.state.outcome_bytes(), bytes);
         assert_eq!(self.state.outcome_count(), image.outcomes.len());
@@ -225,6 +240,67 @@ impl Run {
         assert_eq!(found.map(|(database, counts)| (*database, *counts)).collect::<BTreeMap<_, _>>(), counts);
         let none = self.state.counts().values().filter(|counts| counts.keys == 0);
         assert!(none.copied().all(|counts| counts == KeyCounts::default()));
+    }
+
+    /// A guard holds only if nothing has happened to its key since; of one that did hold nothing can be said for a key
+    /// that shares a bucket with another.
+    fn guards(&mut self, before: &Image, command: &Command, outcome: &Outcome) {
+        if let (Action::Transaction { guards, .. }, Answer::All(_), false) =
+            (&command.action, &outcome.answer, outcome.repeated)
+        {
+            for guard in guards {
+                let (last, as_of) = match guard {
+                    Guard::Key { key, as_of } => (self.changed.get(key).copied(), as_of),
+                    Guard::Database { database, as_of } => {
+                        let of = self.changed.iter().filter(|(key, _)| key.database == *database);
+                        (of.map(|(_, serial)| *serial).max(), as_of)
+                    }
+                };
+                assert!(last.is_none_or(|last| last <= *as_of), "{guard:?} held, but changed at {last:?}");
+            }
+        }
+        let now: BTreeMap<&Key, &Entry> = self.state.keys().collect();
+        let then: BTreeMap<&Key, &Entry> = before.keys.iter().map(|(key, entry)| (key, entry)).collect();
+        for key in now.keys().chain(then.keys()) {
+            if now.get(key) != then.get(key) {
+                // At the latest now; for a key that ended by itself, as the first of what this step did.
+                let ended = self.state.now() >= then.get(key).and_then(|was| was.end).unwrap_or(LogTime::MAX);
+                let serial = if ended { Serial(before.serial.0 + 1) } else { outcome.made.serial };
+                self.changed.insert((*key).clone(), serial);
+            }
+        }
+    }
+
+    /// What a transaction would do now, as copies of all keys say.
+    fn on_a_scratch(&self, command: &Command) -> Option<(Scratch, Vec<Answer>)> {
+        let Action::Transaction { actions, .. } = &command.action else { return None };
+        let mut scratch = Scratch::new(&self.state);
+        self.state.keys().for_each(|(key, _)| scratch.copy(key, &self.state));
+        let answers = actions.iter().map(|action| scratch.run(action.clone())).collect();
+        Some((scratch, answers))
+    }
+
+    /// A transaction does what its actions did on copies just before, if no time passed.
+    fn scratch(&self, command: &Command, outcome: &Outcome, (scratch, answers): &(Scratch, Vec<Answer>)) {
+        let ran = matches!(outcome.answer, Answer::All(_)) && !outcome.repeated;
+        if !ran || scratch.state().now() != self.state.now() {
+            return;
+        }
+        let without_token = |answer: &Answer| match answer.clone() {
+            Answer::Lease { granted, lease: Some(lease) } => Answer::Lease {
+                granted,
+                lease: Some(Lease { token: Token::new(Epoch::default(), Serial(0)), ..lease }),
+            },
+            other => other,
+        };
+        let Answer::All(found) = &outcome.answer else { unreachable!("it ran") };
+        let found: Vec<Answer> = found.iter().map(without_token).collect();
+        assert_eq!(found, answers.iter().map(without_token).collect::<Vec<_>>(), "{command:?}");
+        let values = |state: &State| {
+            let value = |(key, entry): (&Key, &Entry)| (key.clone(), (entry.value.clone(), entry.end));
+            state.keys().map(value).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(values(scratch.state()), values(&self.state));
     }
 
     /// The digest that grew with each command is that of the state made anew, and the image is the state.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use domain::{
-    Action, Answer, Command, ExpireCondition, Expiry, Image, Key, LogTime, NodeId, Once, Outcome, Position,
-    Refusal, RequestId, Serial, SetCondition, Stamp, State,
+    Action, Answer, Command, ExpireCondition, Expiry, Guard, Image, Key, LogTime, NodeId, Once, Outcome,
+    Position, Refusal, RequestId, Serial, SetCondition, Stamp, State,
 };
 
 use crate::log::tenure;
@@ -25,6 +25,7 @@ fn actions() -> Vec<(&'static str, Action)> {
         })
     };
     let (key, holder, expiry) = (k.clone(), me.clone(), Expiry::InMs(5));
+    let transacted = k.clone();
     let condition = ExpireCondition::Always;
     vec![
         ("tick", Action::Tick),
@@ -54,6 +55,16 @@ fn actions() -> Vec<(&'static str, Action)> {
         ("acquire", Action::Acquire { key: k.clone(), holder, ttl_ms: 5, take_over: true }),
         ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
         ("release", Action::Release { key: k, holder: me, token: None }),
+        (
+            "transaction",
+            Action::Transaction {
+                guards: vec![Guard::Key { key: transacted.clone(), as_of: Serial(3) }],
+                actions: vec![
+                    Action::Take { key: transacted.clone() },
+                    Action::Increment { key: transacted, by: 1 },
+                ],
+            },
+        ),
         ("members", Action::Members { voters: vec![NodeId(1)], learners: vec![] }),
         ("reserve node", Action::ReserveNode { audit: note() }),
         ("record tenure", Action::RecordTenure(Box::new(tenure(9, NodeId(1))))),
@@ -66,7 +77,7 @@ fn actions() -> Vec<(&'static str, Action)> {
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 13] = [
+const SPOILS: [Spoil; 17] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -121,6 +132,34 @@ const SPOILS: [Spoil; 13] = [
         action => expiry_of(action).map(|expiry| *expiry = Expiry::LaterByMs(i64::MAX)),
     }),
     ("wall clock", |_, command| expiry_of(&mut command.action).map(|expiry| *expiry = Expiry::AtWallMs(5))),
+    ("something else in it", |_, command| match &mut command.action {
+        Action::Transaction { actions, .. } => {
+            actions.push(Action::Checkpoint);
+            Some(())
+        }
+        _ => None,
+    }),
+    ("another in it", |_, command| match &mut command.action {
+        Action::Transaction { actions, .. } => {
+            actions.push(Action::Transaction { guards: vec![], actions: vec![] });
+            Some(())
+        }
+        _ => None,
+    }),
+    ("many actions", |_, command| match &mut command.action {
+        Action::Transaction { actions, .. } => {
+            *actions = vec![actions.first()?.clone(); 1025];
+            Some(())
+        }
+        _ => None,
+    }),
+    ("many guards", |_, command| match &mut command.action {
+        Action::Transaction { guards, .. } => {
+            *guards = vec![guards.first()?.clone(); 1025];
+            Some(())
+        }
+        _ => None,
+    }),
     ("many keys", |_, command| {
         match &mut command.action {
             Action::SetMany { pairs, .. } => *pairs = vec![pairs.first()?.clone(); 1025],

@@ -16,6 +16,7 @@
 //! | `members VOTER… [learner=N…]`, `tenure term=N node=N [from=N] [cause=CAUSE]` | the group and its leaders |
 //! | `checkpoint`, `report NODE [own\|HEX] [checkpoint=INDEX]` | comparing digests |
 //! | `tick` | nothing but its entry's stamp |
+//! | `multi`, then commands, then `exec [K@SERIAL…] [database=N@SERIAL]` | a transaction of them, with guards |
 //!
 //! Each may have `id=client/HEX` or `id=node/INCARNATION/SEQUENCE`, then `valid=TIME` (by default ten seconds from
 //! now, as the node that it enters at gives it); `wall=MS`, by which a leader turns wall-clock ends into lengths;
@@ -30,8 +31,8 @@ use std::fmt::Write as _;
 use domain::command::Audit;
 use domain::limits::VALID_MS;
 use domain::{
-    Action, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Image, Key, LogTime, NodeId, Once,
-    Outcome, Position, RequestId, SetCondition, Stamp, State, Tenure, Token,
+    Action, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Guard, Image, Key, LogTime, NodeId, Once,
+    Outcome, Position, RequestId, Serial, SetCondition, Stamp, State, Tenure, Token,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 
@@ -86,6 +87,9 @@ scripts! {
     tenures
     tokens_grow
     tokens_kept
+    transaction_guards
+    transaction_repeated
+    transactions
     wall_clock_end
 }
 
@@ -95,12 +99,14 @@ struct Script {
     at: Position,
     /// What every node that is whole reports for the last checkpoint.
     own_digest: Digest,
+    /// The actions since `multi`.
+    queue: Option<Vec<Action>>,
 }
 
 impl Default for Script {
     fn default() -> Self {
         let at = Position { index: 0, offset: 0, term: 1, stamp: None };
-        Self { state: State::default(), at, own_digest: Digest::default() }
+        Self { state: State::default(), at, own_digest: Digest::default(), queue: None }
     }
 }
 
@@ -119,6 +125,10 @@ impl Runner for Script {
                 let epoch = number(args.take_key("epoch").ok_or("which epoch?")?)?;
                 let epoch = Epoch::new(u16::try_from(epoch)?).ok_or("too great")?;
                 self.rebuild(|image| image.epoch = epoch)
+            }
+            "multi" => {
+                self.queue = Some(Vec::new());
+                "begun".to_owned()
             }
             _ => self.apply(command, &mut args)?,
         };
@@ -177,6 +187,10 @@ impl Script {
         if let Some(wall_ms) = wall_ms {
             action.resolve_wall_clock(wall_ms);
         }
+        if let Some(queue) = &mut self.queue {
+            queue.push(action);
+            return Ok("queued".to_owned());
+        }
         if matches!(action, Action::Checkpoint) {
             self.own_digest = self.state.digest();
         }
@@ -207,10 +221,10 @@ impl Script {
         let serial = self.state.serial().0;
         assert_eq!(
             serial,
-            serial_before + ending.len() as u64 + 1,
-            "a serial for each end and one for the command"
+            serial_before + ending.len() as u64 + outcome.serials(),
+            "a serial for each end, one for the command, and one for each action of a transaction"
         );
-        assert!(outcome.repeated || outcome.made.serial.0 == serial);
+        assert!(outcome.repeated || outcome.made.serial.0 + outcome.serials() == serial + 1);
         Ok(outcome)
     }
 
@@ -253,9 +267,21 @@ impl Script {
 
 // What a command says.
 impl Script {
-    fn action(&self, command: &str, args: &mut ArgumentConsumer<'_>) -> Result<Action> {
+    fn action(&mut self, command: &str, args: &mut ArgumentConsumer<'_>) -> Result<Action> {
         Ok(match command {
             "tick" => Action::Tick,
+            "exec" => {
+                let database = args.take_key("database").map(|guard| {
+                    let (database, as_of) = as_of(guard)?;
+                    Ok(Guard::Database { database: database.parse()?, as_of })
+                });
+                let keys = std::iter::from_fn(|| args.next_pos()).map(|guard| {
+                    let (key, as_of) = as_of(guard)?;
+                    Ok(Guard::Key { key: parse_key(key), as_of })
+                });
+                let guards = keys.chain(database).collect::<Result<_>>()?;
+                Action::Transaction { guards, actions: self.queue.take().ok_or("no multi")? }
+            }
 
             "set" => {
                 let (key, value) = (self.key(args)?, text(args.next_pos().ok_or("no value")?));
@@ -388,6 +414,11 @@ fn expiry(args: &mut ArgumentConsumer<'_>) -> Result<Option<Expiry>> {
     } else {
         None
     })
+}
+
+fn as_of(guard: &str) -> Result<(&str, Serial)> {
+    let (what, as_of) = guard.rsplit_once('@').ok_or("a guard is WHAT@SERIAL")?;
+    Ok((what, Serial(number(as_of)?)))
 }
 
 fn token(args: &mut ArgumentConsumer<'_>) -> Result<Option<Token>> {

@@ -54,7 +54,12 @@ pub(crate) fn parse_key(key: &str) -> Key {
 
 pub(crate) fn in_words(action: &Action, Outcome { made, repeated, answer }: &Outcome) -> String {
     let repeated = if *repeated { ", repeated" } else { "" };
-    let answer = match answer {
+    let answer = answer_in_words(action, answer);
+    format!("{answer} (serial {}, entry {}, term {}{repeated})", made.serial, made.index, made.term)
+}
+
+fn answer_in_words(action: &Action, answer: &Answer) -> String {
+    match answer {
         Answer::Done => "done".to_owned(),
         Answer::Refused(refusal) => format!("refused, {}", reason(*refusal)),
         Answer::Set { written, previous } => {
@@ -82,8 +87,13 @@ pub(crate) fn in_words(action: &Action, Outcome { made, repeated, answer }: &Out
             format!("{not}{done}, {}", lease.as_ref().map_or("free".to_owned(), held))
         }
         Answer::Node(node) => format!("node {node}"),
-    };
-    format!("{answer} (serial {}, entry {}, term {}{repeated})", made.serial, made.index, made.term)
+        Answer::All(answers) => {
+            let Action::Transaction { actions, .. } = action else { return "all".to_owned() };
+            let each = actions.iter().zip(answers).map(|(action, answer)| answer_in_words(action, answer));
+            format!("done: {}", each.collect::<Vec<_>>().join("; "))
+        }
+        Answer::Conflict => "conflict".to_owned(),
+    }
 }
 
 fn reason(refusal: Refusal) -> &'static str {
@@ -97,6 +107,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::TooLarge => "too large",
         Refusal::InvalidTtl => "the length is out of range",
         Refusal::WallClock => "an end by the wall clock",
+        Refusal::NotOnKeys => "an action that is not on keys",
     }
 }
 

@@ -90,6 +90,14 @@ impl From<&Action> for kind::Action {
                 token: token.map(|token| token.as_u64()),
             }),
 
+            Action::Transaction { guards, actions } => Self::Transaction(log::Transaction {
+                guards: guards.iter().map(Into::into).collect(),
+                actions: actions
+                    .iter()
+                    .map(|action| log::Command { once: None, action: Some(action.into()) })
+                    .collect(),
+            }),
+
             Action::Members { .. } => {
                 panic!("members reach the log as a membership payload, not as a command")
             }
@@ -168,6 +176,11 @@ impl TryFrom<kind::Action> for Action {
                 token: token.map(|token| token_of("Release.token", token)).transpose()?,
             },
 
+            kind::Action::Transaction(log::Transaction { guards, actions }) => Self::Transaction {
+                guards: guards.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+                actions: actions.into_iter().map(part).collect::<Result<_, _>>()?,
+            },
+
             kind::Action::ReserveNode(log::ReserveNode { audit }) => {
                 Self::ReserveNode { audit: audit_of("ReserveNode.audit", audit)? }
             }
@@ -182,5 +195,17 @@ impl TryFrom<kind::Action> for Action {
             }
             kind::Action::Audit(audit) => Self::Audit(Box::new(audit.into())),
         })
+    }
+}
+
+/// An action of a transaction. Only the transaction has a name, and whether an action may be in one is for `domain` to
+/// say; but one inside another could be nested without end.
+fn part(command: log::Command) -> Result<Action, DecodeError> {
+    match command {
+        log::Command { once: Some(_), .. } => Err(DecodeError::new("Transaction.actions", "one has a name")),
+        log::Command { action: Some(kind::Action::Transaction(_)), .. } => {
+            Err(DecodeError::new("Transaction.actions", "one is a transaction"))
+        }
+        log::Command { once: None, action } => required("Transaction.actions", action)?.try_into(),
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn head(image: &Image, counts: RowCounts, digest: Digest) -> log::Hea
         reports: reports.iter().map(|(node, digest)| report_digest(*node, *index, *digest)).collect(),
         history_chain: u128_bytes(image.chain),
         counts: Some(row_counts(counts)),
+        traces: image.traces.as_ref().map(Into::into),
     }
 }
 
@@ -181,6 +182,7 @@ impl StateDecoder {
                 .ok_or_else(|| DecodeError::new("Head.epoch", format!("{} is too great", head.epoch)))?,
             serial: Serial(head.serial),
             now: LogTime::from_ns(head.now_ns),
+            traces: head.traces.map(TryInto::try_into).transpose()?,
             members: Members {
                 voters: nodes("Head.voters", head.voters)?,
                 learners: nodes("Head.learners", head.learners)?,

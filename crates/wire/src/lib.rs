@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod payload;
 pub mod record;
 pub mod rows;
+mod transaction;
 
 pub use error::DecodeError;
 pub use generated::tenure::log::v1 as log;

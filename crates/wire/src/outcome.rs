@@ -46,6 +46,10 @@ impl From<&domain::Answer> for log::Answer {
                 Answer::Lease(log::LeaseAnswer { granted: *granted, lease: lease.as_ref().map(Into::into) })
             }
             domain::Answer::Node(node) => Answer::Node(node.0),
+            domain::Answer::All(answers) => {
+                Answer::All(log::AllAnswer { answers: answers.iter().map(Into::into).collect() })
+            }
+            domain::Answer::Conflict => Answer::Conflict(log::Conflict {}),
         };
         Self { answer: Some(answer) }
     }
@@ -72,6 +76,10 @@ impl TryFrom<log::Answer> for domain::Answer {
                 Self::Lease { granted, lease: lease.map(TryInto::try_into).transpose()? }
             }
             Answer::Node(node) => Self::Node(NodeId(node)),
+            Answer::All(log::AllAnswer { answers }) => {
+                Self::All(answers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?)
+            }
+            Answer::Conflict(log::Conflict {}) => Self::Conflict,
         })
     }
 }
@@ -108,6 +116,7 @@ impl From<domain::Refusal> for log::Refusal {
             domain::Refusal::TooLarge => Self::TooLarge,
             domain::Refusal::InvalidTtl => Self::InvalidTtl,
             domain::Refusal::WallClock => Self::WallClock,
+            domain::Refusal::NotOnKeys => Self::NotOnKeys,
         }
     }
 }
@@ -127,6 +136,7 @@ impl TryFrom<log::Refusal> for domain::Refusal {
             log::Refusal::TooLarge => Self::TooLarge,
             log::Refusal::InvalidTtl => Self::InvalidTtl,
             log::Refusal::WallClock => Self::WallClock,
+            log::Refusal::NotOnKeys => Self::NotOnKeys,
         })
     }
 }

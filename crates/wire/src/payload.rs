@@ -1,14 +1,18 @@
 //! The payload of one entry of the log.
 
 use bytes::Bytes;
-use domain::{Command, LogTime, Stamp};
+use domain::{Action, Command, LogTime, Stamp};
 use prost::Message;
 
 use crate::error::{message, required};
 use crate::{DecodeError, log};
 
-/// The format of entries that this program writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest format of entries that this program reads. It writes each in the oldest that has all that is in it, so that
+/// nodes of the release before go on until a new kind of command is used.
+///
+/// 2: transactions.
+pub const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION_MIN: u32 = 1;
 
 /// What one entry of the log holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,7 @@ pub enum Payload {
 /// If a command is [`domain::Action::Members`], which is a membership payload.
 pub fn encode_payload(payload: &Payload) -> Bytes {
     use log::entry;
+    let version = version(payload);
     let payload = match payload {
         Payload::Blank => entry::Payload::Blank(log::Blank {}),
         Payload::Batch { stamp, commands } => entry::Payload::Batch(log::Batch {
@@ -34,7 +39,15 @@ pub fn encode_payload(payload: &Payload) -> Bytes {
         }),
         Payload::Membership(membership) => entry::Payload::Membership(membership.clone()),
     };
-    log::Entry { version: FORMAT_VERSION, payload: Some(payload) }.encode_to_vec().into()
+    log::Entry { version, payload: Some(payload) }.encode_to_vec().into()
+}
+
+fn version(payload: &Payload) -> u32 {
+    let is_new = |command: &Command| matches!(command.action, Action::Transaction { .. });
+    match payload {
+        Payload::Batch { commands, .. } if commands.iter().any(is_new) => 2,
+        _ => FORMAT_VERSION_MIN,
+    }
 }
 
 /// The inverse of [`encode_payload`]. On any error the caller must stop before it applies the entry: a node that
@@ -43,7 +56,7 @@ pub fn decode_payload(bytes: &[u8]) -> Result<Payload, DecodeError> {
     use log::entry;
     let log::Entry { version, payload } = message("Entry", bytes)?;
     match version {
-        FORMAT_VERSION => {}
+        FORMAT_VERSION_MIN..=FORMAT_VERSION => {}
         0 => return Err(DecodeError::new("Entry.version", "missing")),
         found => return Err(DecodeError::NewerFormat { found }),
     }
@@ -78,7 +91,7 @@ pub fn payload_kind(mut bytes: &[u8]) -> Result<PayloadKind, DecodeError> {
         _ => 0,
     };
     match u32::try_from(version).unwrap_or(u32::MAX) {
-        FORMAT_VERSION => {}
+        FORMAT_VERSION_MIN..=FORMAT_VERSION => {}
         0 => return Err(DecodeError::new("Entry.version", "missing")),
         found => return Err(DecodeError::NewerFormat { found }),
     }

@@ -7,8 +7,8 @@ use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
     Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
-    Image, Key, Lease, LogTime, Made, Members, NodeId, Once, Outcome, Refusal, RequestId, SealedHistory,
-    Serial, SetCondition, Stamp, State, Tenure, Token,
+    Guard, Image, Key, Lease, LogTime, Made, Members, NodeId, Once, Outcome, Refusal, RequestId,
+    SealedHistory, Serial, SetCondition, Stamp, State, Tenure, Token, Traces,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -156,7 +156,24 @@ fn action() -> impl Strategy<Value = Action> {
                 .prop_map(|(node, checkpoint, digest)| Action::ReportDigest { node, checkpoint, digest }),
             audit().prop_map(|audit| Action::Audit(Box::new(audit))),
         ];
-    prop_oneof![8 => keys, 3 => leases, 6 => cluster]
+    let on_keys = prop_oneof![8 => keys, 3 => leases].boxed();
+    let transaction = (vec(guard(), 0..4), vec(on_keys.clone(), 0..4))
+        .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
+    prop_oneof![11 => on_keys, 6 => cluster, 2 => transaction]
+}
+
+fn guard() -> impl Strategy<Value = Guard> {
+    prop_oneof![
+        (key(), any::<u64>()).prop_map(|(key, as_of)| Guard::Key { key, as_of: Serial(as_of) }),
+        (any::<u8>(), any::<u64>())
+            .prop_map(|(database, as_of)| Guard::Database { database, as_of: Serial(as_of) }),
+    ]
+}
+
+fn traces() -> impl Strategy<Value = Traces> {
+    let serial = || any::<u64>().prop_map(Serial);
+    let places = (btree_map(any::<u16>(), serial(), 0..4), btree_map(any::<u8>(), serial(), 0..4));
+    (serial(), places).prop_map(|(since, (removals, databases))| Traces { since, removals, databases })
 }
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {
@@ -168,7 +185,7 @@ fn lease() -> impl Strategy<Value = Lease> {
         .prop_map(|(holder, token, ttl_ms, remaining_ms)| Lease { holder, token, ttl_ms, remaining_ms })
 }
 
-pub(crate) const REFUSALS: [Refusal; 9] = [
+pub(crate) const REFUSALS: [Refusal; 10] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -178,9 +195,16 @@ pub(crate) const REFUSALS: [Refusal; 9] = [
     Refusal::TooLarge,
     Refusal::InvalidTtl,
     Refusal::WallClock,
+    Refusal::NotOnKeys,
 ];
 
 fn answer() -> impl Strategy<Value = Answer> {
+    let one = one_answer().boxed();
+    let all = vec(one.clone(), 0..4).prop_map(Answer::All);
+    prop_oneof![9 => one, 1 => all, 1 => Just(Answer::Conflict)]
+}
+
+fn one_answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         Just(Answer::Done),
         prop::sample::select(REFUSALS.to_vec()).prop_map(Answer::Refused),
@@ -252,7 +276,7 @@ fn sealed() -> impl Strategy<Value = SealedHistory> {
 
 /// An image with whatever in it; its rows are in order, as those of a state are.
 pub(crate) fn image() -> impl Strategy<Value = Image> {
-    let single = (0_u16..512, any::<u64>(), time(), members(), any::<u128>());
+    let single = (0_u16..512, any::<u64>(), time(), members(), any::<u128>(), option::of(traces()));
     let checkpoint = (any::<u64>(), btree_map(node(), any::<u128>(), 0..4))
         .prop_map(|(index, reports)| Checkpoint { index, reports });
     let remembered =
@@ -265,12 +289,13 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
         vec(audit_record(), 0..5),
     );
     (single, checkpoint, rows).prop_map(|(single, checkpoint, (keys, outcomes, tenures, sealed, tail))| {
-        let (epoch, serial, now, members, chain) = single;
+        let (epoch, serial, now, members, chain, traces) = single;
         Image {
             epoch: Epoch::new(epoch).expect("below 512"),
             serial: Serial(serial),
             now,
             keys: keys.into_iter().collect(),
+            traces,
             outcomes: BTreeMap::into_iter(outcomes).collect(),
             members,
             tenures,

@@ -1,11 +1,11 @@
-//! The encoding of format version 1, byte by byte. It is on disks: a change here needs a new version.
+//! The encoding of each format version, byte by byte. It is on disks: a change here needs a new version.
 
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
     Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
-    Image, Key, LogTime, Made, Members, NodeId, Once, RequestId, SealedHistory, Serial, SetCondition, Stamp,
-    Tenure, Token,
+    Guard, Image, Key, LogTime, Made, Members, NodeId, Once, Refusal, RequestId, SealedHistory, Serial,
+    SetCondition, Stamp, Tenure, Token, Traces,
 };
 use wire::Payload;
 
@@ -122,6 +122,7 @@ fn image() -> Image {
         serial: Serial(11),
         now: LogTime::from_ms(1),
         keys: vec![(Key::new(1, *b"k"), entry)],
+        traces: None,
         outcomes: vec![(id, remembered)],
         members: Members {
             voters: [NodeId(1), NodeId(2)].into(),
@@ -152,4 +153,36 @@ fn the_encoding_is_the_one_on_disks() {
     }
     now.push_str(&format!("audit-record {}\n", hex(&wire::encode_audit_record(&image.tail[0]))));
     assert_eq!(now, include_str!("format_1.txt"), "the encoding has changed:\n{now}");
+}
+
+/// What version 2 has beyond version 1.
+#[test]
+fn the_encoding_of_transactions_is_the_one_on_disks() {
+    let key = || Key::new(1, *b"k");
+    let guards =
+        vec![Guard::Key { key: key(), as_of: Serial(7) }, Guard::Database { database: 3, as_of: Serial(8) }];
+    let actions = vec![Action::Take { key: key() }, Action::Increment { key: key(), by: -2 }];
+    let transaction = batch(vec![Command::harmless(Action::Transaction { guards, actions })]);
+    let made = Made { serial: Serial(9), index: 5, term: 2 };
+    let remembered = |sequence, answer| {
+        let id = RequestId::Node { incarnation: 5, sequence };
+        (id, Remembered { made, answer, until: LogTime::from_ms(41) })
+    };
+    let image = Image {
+        traces: Some(Traces {
+            since: Serial(4),
+            removals: [(3, Serial(5)), (700, Serial(6))].into(),
+            databases: [(1, Serial(6))].into(),
+        }),
+        outcomes: vec![
+            remembered(1, Answer::All(vec![Answer::Count(2), Answer::Refused(Refusal::NotOnKeys)])),
+            remembered(2, Answer::Conflict),
+        ],
+        ..Image::default()
+    };
+    let mut now = format!("transaction {}\n", hex(&wire::encode_payload(&transaction)));
+    for block in wire::encode_state(&image, Digest(0xab)) {
+        now.push_str(&format!("state {}\n", hex(&block)));
+    }
+    assert_eq!(now, include_str!("format_2.txt"), "the encoding has changed:\n{now}");
 }
