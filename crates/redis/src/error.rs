@@ -108,6 +108,27 @@ pub enum Error {
     #[error("ERR Invalid number of arguments specified for command")]
     InvalidKeyArguments,
 
+    // Transactions.
+    #[error("ERR MULTI calls can not be nested")]
+    MultiNested,
+    #[error("ERR {0} without MULTI")]
+    WithoutMulti(&'static str),
+    #[error("ERR WATCH inside MULTI is not allowed")]
+    WatchInsideMulti,
+    #[error("EXECABORT Transaction discarded because of previous errors.")]
+    ExecAborted,
+    #[error(
+        "ERR too much between MULTI and EXEC: the limits are {} commands and {} bytes",
+        limits::QUEUE_REQUESTS_MAX,
+        limits::QUEUE_BYTES_MAX
+    )]
+    TransactionTooLong,
+    /// Certainly nothing was done, so that a client may repeat it by itself.
+    #[error("TRYAGAIN others changed what the transaction reads too often; nothing was done")]
+    TransactionConflict,
+    #[error("ERR the token of a key that the transaction has written is not known before EXEC")]
+    TokenNotKnown,
+
     // Scripts.
     #[error("NOSCRIPT No matching script. Please use EVAL.")]
     NoScript,
@@ -205,7 +226,7 @@ impl Error {
             Refusal::Overflow => Self::Overflow,
             Refusal::TooLarge => Self::TooLarge,
             Refusal::InvalidTtl => Self::InvalidExpire(command),
-            Refusal::WallClock => Self::Unexpected(command),
+            Refusal::WallClock | Refusal::NotOnKeys => Self::Unexpected(command),
         }
     }
 

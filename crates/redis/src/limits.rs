@@ -35,6 +35,15 @@ pub const RUN_REQUESTS_MAX: usize = 1024;
 /// Argument bytes of the requests that are executed together, so that a run stays far below a log entry's limit.
 pub const RUN_BYTES_MAX: usize = 512 * 1024;
 
+/// Requests between `MULTI` and `EXEC`, and the bytes of their arguments: what a log entry holds, with room for how it is
+/// written there.
+pub const QUEUE_REQUESTS_MAX: usize = domain::limits::TRANSACTION_ACTIONS_MAX;
+pub const QUEUE_BYTES_MAX: usize = 512 * 1024;
+
+/// Attempts of a transaction that reads and writes, while others change what it reads. Of those who try at the same time
+/// one succeeds in each round of the log, so that this many in a row means more of them than that.
+pub const TRANSACTION_ATTEMPTS_MAX: usize = 32;
+
 /// Replies are sent at the latest when this many bytes are waiting, even in the middle of a pipeline.
 pub const FLUSH_BYTES: usize = 64 * 1024;
 

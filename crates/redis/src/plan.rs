@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
 
 use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
+use crate::transaction::Transaction;
 use crate::{Error, Failure, Reply};
 
 /// How a request will be answered. A reply is made from what the group said, and from nothing else.
@@ -18,10 +19,13 @@ pub(crate) enum Plan {
     Read(OnView),
     /// Look at every key of a database.
     Walk(Walk),
+    /// Do all that was queued.
+    Transaction(Transaction),
 }
 
-pub(crate) type OnAnswers = Box<dyn FnOnce(Vec<Result<Answer, Failure>>) -> Reply + Send>;
-pub(crate) type OnView = Box<dyn FnOnce(Result<&View<'_>, Failure>) -> Reply + Send>;
+pub(crate) type OnAnswers = Box<dyn FnOnce(Vec<Result<Answer, Failure>>) -> Reply + Send + Sync>;
+/// More than once where a transaction begins anew.
+pub(crate) type OnView = Box<dyn Fn(Result<&View<'_>, Failure>) -> Reply + Send + Sync>;
 
 impl Plan {
     pub(crate) fn ok() -> Self {
@@ -32,7 +36,7 @@ impl Plan {
     pub(crate) fn write(
         command: &'static str,
         action: Action,
-        reply: impl FnOnce(&Answer) -> Option<Reply> + Send + 'static,
+        reply: impl FnOnce(&Answer) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         let reply = move |mut results: Vec<Result<Answer, Failure>>| match results.pop() {
             Some(Ok(Answer::Refused(refusal))) => Error::refused(command, refusal).into(),
@@ -43,7 +47,7 @@ impl Plan {
         Self::Write { actions: vec![action], reply: Box::new(reply) }
     }
 
-    pub(crate) fn read(look: impl FnOnce(&View<'_>) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn read(look: impl Fn(&View<'_>) -> Reply + Send + Sync + 'static) -> Self {
         Self::Read(Box::new(move |view| match view {
             Ok(view) => look(view),
             Err(failure) => Error::from(failure).into(),
@@ -52,6 +56,7 @@ impl Plan {
 }
 
 /// The state as a quorum round proved it, and what the round said about the group.
+#[derive(Clone, Copy)]
 pub struct View<'a> {
     pub state: &'a State,
     /// The log clock by which remaining times are told.
@@ -65,6 +70,7 @@ pub struct View<'a> {
 /// A walk over the names of a database, in their order and in steps between which others get their turn: a look at all
 /// of them would hold up `apply` for as long as it takes. It is no snapshot: what comes or goes meanwhile may be met or
 /// not, and what stays is met once.
+#[derive(Clone)]
 pub(crate) struct Walk {
     database: u8,
     last: Option<Arc<[u8]>>,
@@ -72,11 +78,20 @@ pub(crate) struct Walk {
 }
 
 /// What a walk is for.
-pub(crate) trait Visitor: Send {
+pub(crate) trait Visitor: Send + Sync {
     /// Meets the next name; false: it has seen enough.
     fn meet(&mut self, name: Arc<[u8]>) -> bool;
 
     fn reply(self: Box<Self>) -> Reply;
+
+    /// As it is now, to go elsewhere.
+    fn boxed(&self) -> Box<dyn Visitor>;
+}
+
+impl Clone for Box<dyn Visitor> {
+    fn clone(&self) -> Self {
+        (**self).boxed()
+    }
 }
 
 /// One step of a walk.

@@ -18,6 +18,8 @@ pub enum Reply {
     /// Text for people (`INFO`, `CLIENT LIST`); in RESP2 a bulk string.
     Verbatim(String),
     Null,
+    /// No list, as `EXEC` says that nothing was done; in RESP2 it differs from [`Reply::Null`].
+    NullArray,
     Bool(bool),
     Double(f64),
     Array(Vec<Reply>),

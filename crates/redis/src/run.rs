@@ -32,6 +32,7 @@ pub(crate) struct Run {
 enum Kind {
     Write,
     Read,
+    Transaction,
 }
 
 fn kind(plan: &Plan) -> Option<Kind> {
@@ -39,6 +40,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Local(_) => None,
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
+        Plan::Transaction(_) => Some(Kind::Transaction),
     }
 }
 
@@ -77,6 +79,7 @@ impl Run {
         let mut executed = Executed { output: BytesMut::new(), rest: VecDeque::new(), end: 0, last: false };
         match self.kind {
             Some(Kind::Write) => write(self.requests, &group, &node, &mut executed).await,
+            Some(Kind::Transaction) => transact(self.requests, &group, &node, &mut executed).await,
             _ => read(self.requests, &group, &node, &mut executed).await,
         }
         executed
@@ -131,7 +134,9 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
                     Waiting::Results { count, reply }
                 }
                 Plan::Local(reply) => Waiting::Ready(reply),
-                Plan::Read(_) | Plan::Walk(_) => unreachable!("a run of writes takes no reads"),
+                Plan::Read(_) | Plan::Walk(_) | Plan::Transaction(_) => {
+                    unreachable!("a run of writes takes nothing else")
+                }
             },
         ));
     }
@@ -185,7 +190,31 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
                 Ok(reading) => go(walk, reading).await,
                 Err(failure) => Error::from(*failure).into(),
             },
-            Plan::Write { .. } => unreachable!("a run of reads takes no writes"),
+            Plan::Write { .. } | Plan::Transaction(_) => unreachable!("a run of reads takes nothing else"),
+        };
+        executed.say(node, &said, &reply);
+        if executed.output.len() >= UNREAD_BYTES_SOFT {
+            break;
+        }
+    }
+    executed.rest = requests;
+}
+
+/// One after the other: each depends on what the one before has done.
+async fn transact<G: Group>(
+    mut requests: VecDeque<Planned>,
+    group: &G,
+    node: &Node,
+    executed: &mut Executed,
+) {
+    while let Some(planned) = requests.pop_front() {
+        let (said, plan) = planned.split();
+        let reply = match plan {
+            Plan::Local(reply) => reply,
+            Plan::Transaction(transaction) => transaction.execute(group, node).await,
+            Plan::Write { .. } | Plan::Read(_) | Plan::Walk(_) => {
+                unreachable!("a run of transactions takes nothing else")
+            }
         };
         executed.say(node, &said, &reply);
         if executed.output.len() >= UNREAD_BYTES_SOFT {

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::Key;
 
 use crate::clients::{Client, Labels};
 use crate::codec::Protocol;
 use crate::codec::decode::Allowance;
-use crate::command::{self, Call};
+use crate::command::{self, Call, Spec};
 use crate::error::echo;
 use crate::metrics::Count;
 use crate::node::Node;
 use crate::plan::Plan;
 use crate::request::Arguments;
+use crate::transaction::{Part, Queue, Watched};
 use crate::{Error, Reply, limits};
 
 pub(crate) struct Session {
@@ -23,6 +25,9 @@ pub(crate) struct Session {
     pub(crate) voice: Voice,
     /// A request asked to be disconnected after its reply.
     pub(crate) closing: bool,
+    /// Since `MULTI`.
+    pub(crate) queue: Option<Queue>,
+    pub(crate) watched: Watched,
 }
 
 /// Whether replies are sent: `CLIENT REPLY`.
@@ -69,6 +74,8 @@ impl Session {
             authenticated: node.options.password.is_none(),
             voice: Voice::On,
             closing: false,
+            queue: None,
+            watched: Watched::default(),
         }
     }
 
@@ -100,6 +107,7 @@ impl Session {
                 self.call(node, place, arguments).unwrap_or_else(|error| Plan::Local(error.into()))
             }
             None => {
+                self.spoil();
                 node.metrics.unknown_commands.add(1);
                 Plan::Local(unknown(&name, arguments).into())
             }
@@ -117,12 +125,46 @@ impl Session {
     fn call(&mut self, node: &Node, place: usize, arguments: Arguments) -> Result<Plan, Error> {
         let spec = &command::COMMANDS[place];
         if !spec.arity.fits(arguments.len() + 1) {
+            self.spoil();
             return Err(Error::Arity(spec.name.to_owned()));
         }
         if !self.authenticated && !spec.open_to_strangers {
             return Err(Error::AuthenticationRequired);
         }
+        if let Some(queue) = &mut self.queue
+            && !spec.is_never_queued
+        {
+            return queue.push(place, arguments);
+        }
+        self.handle(node, spec, arguments)
+    }
+
+    fn handle(&mut self, node: &Node, spec: &Spec, arguments: Arguments) -> Result<Plan, Error> {
         (spec.handler)(&mut Call { name: spec.name, arguments, session: self, node })
+    }
+}
+
+// Transactions.
+impl Session {
+    /// What was watched so far; nothing is from now on.
+    pub(crate) fn unwatch(&mut self) -> Watched {
+        std::mem::take(&mut self.watched)
+    }
+
+    /// A request that cannot be queued keeps `EXEC` from doing anything.
+    fn spoil(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.broken = true;
+        }
+    }
+
+    /// Understands a request that was queued.
+    pub(crate) fn part(&mut self, node: &Node, place: usize, arguments: Vec<Bytes>) -> Part {
+        let spec = &command::COMMANDS[place];
+        let database = self.database;
+        let keys = spec.keys.among(&arguments).map(|name| Key::new(database, &name[..])).collect();
+        let plan = self.handle(node, spec, Arguments::new(arguments));
+        Part { command: place, database, keys, plan: plan.unwrap_or_else(|error| Plan::Local(error.into())) }
     }
 }
 

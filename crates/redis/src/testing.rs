@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use domain::{Action, Answer, Command, LogTime, NodeId, Position, Stamp, State};
+use domain::{Action, Answer, Command, Expiry, Key, LogTime, NodeId, Position, SetCondition, Stamp, State};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 
 use crate::clients::Entered;
@@ -30,6 +31,8 @@ struct Inner {
     index: u64,
     now_ms: u64,
     failure: Option<Failure>,
+    /// What happens just before so many of the next proposals.
+    interference: Option<(usize, Action)>,
     /// The sizes of the proposals, and how many quorum rounds there were.
     proposals: Vec<usize>,
     rounds: usize,
@@ -49,6 +52,11 @@ impl Model {
         self.0.lock().rounds
     }
 
+    /// Somebody else does this just before each of the next proposals, so many times.
+    pub(crate) fn interfere(&self, times: usize, action: Action) {
+        self.0.lock().interference = Some((times, action));
+    }
+
     /// Moves the clock and ends what is due, as a leader's tick does.
     pub(crate) fn advance(&self, ms: u64) {
         self.0.lock().now_ms += ms;
@@ -66,6 +74,11 @@ impl Model {
 
     pub(crate) fn propose_now(&self, actions: Vec<Action>) -> Vec<Result<Answer, Failure>> {
         self.0.lock().proposals.push(actions.len());
+        let interference = self.0.lock().interference.take();
+        if let Some((times @ 1.., action)) = interference {
+            self.apply(action.clone());
+            self.interfere(times - 1, action);
+        }
         let failure = self.0.lock().failure;
         match failure {
             Some(Failure::DiskLow) if actions.iter().all(Action::frees) => {}
@@ -114,6 +127,11 @@ impl Look for Model {
     }
 }
 
+pub(crate) fn set(key: &[u8], value: &[u8]) -> Action {
+    let (key, value) = (Key::new(0, key), value.into());
+    Action::Set { key, value, condition: SetCondition::Always, expiry: Expiry::Never, previous: false }
+}
+
 /// A session on a model, without bytes in between.
 pub(crate) struct Bench {
     pub(crate) model: Model,
@@ -154,6 +172,14 @@ impl Bench {
                     None => self.model.look(|view| on_view(Ok(view))),
                 }
             }
+            Plan::Transaction(transaction) => {
+                let mut done = std::pin::pin!(transaction.execute(&self.model, &self.node));
+                loop {
+                    if let Some(reply) = (&mut done).now_or_never() {
+                        break reply;
+                    }
+                }
+            }
             Plan::Walk(mut walk) => loop {
                 let ahead = self.model.look(|view| walk.ahead(view));
                 walk = match walk.go(ahead) {
@@ -173,6 +199,14 @@ impl Bench {
     /// The same for a request as people type it.
     pub(crate) fn say(&mut self, line: &str) -> String {
         self.call(inline::split(line.as_bytes()).expect("balanced quotes"))
+    }
+
+    /// The same by another client.
+    pub(crate) fn another(&mut self, line: &str) {
+        let fresh = Session::new(self.session.client.clone(), &self.node);
+        let own = std::mem::replace(&mut self.session, fresh);
+        self.say(line);
+        self.session = own;
     }
 
     pub(crate) fn eval(&mut self, script: &str, keys: &[&str], arguments: &[&str]) -> String {

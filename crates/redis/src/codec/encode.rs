@@ -24,6 +24,7 @@ pub(crate) fn encode(reply: &Reply, protocol: Protocol, out: &mut BytesMut) {
         }
         Reply::Verbatim(text) => bulk(out, text.as_bytes()),
         Reply::Null => out.put_slice(if resp3 { b"_\r\n" } else { b"$-1\r\n" }),
+        Reply::NullArray => out.put_slice(if resp3 { b"_\r\n" } else { b"*-1\r\n" }),
         Reply::Bool(truth) if resp3 => out.put_slice(if *truth { b"#t\r\n" } else { b"#f\r\n" }),
         Reply::Bool(truth) => header(out, b':', i64::from(*truth)),
         Reply::Double(number) if resp3 => line(out, b',', &number.to_string()),
@@ -88,6 +89,7 @@ mod tests {
             (Reply::text(""), r"$0\r\n\r\n", r"$0\r\n\r\n"),
             (Reply::Verbatim("a:1".into()), r"$3\r\na:1\r\n", r"=7\r\ntxt:a:1\r\n"),
             (Reply::Null, r"$-1\r\n", r"_\r\n"),
+            (Reply::NullArray, r"*-1\r\n", r"_\r\n"),
             (Reply::Bool(true), r":1\r\n", r"#t\r\n"),
             (Reply::Double(1.5), r"$3\r\n1.5\r\n", r",1.5\r\n"),
             (Reply::Array(vec![Reply::Null]), r"*1\r\n$-1\r\n", r"*1\r\n_\r\n"),

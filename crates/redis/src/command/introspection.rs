@@ -43,13 +43,13 @@ fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
 /// The ten fields of Redis 7; tips, key specifications and subcommands are left empty.
 fn described(spec: &Spec) -> Reply {
     let flags: &[&'static str] = match spec.kind {
-        Kind::Read => &["readonly", "fast"],
+        Kind::Read | Kind::Listing => &["readonly", "fast"],
         Kind::Write => &["write", "denyoom", "fast"],
         Kind::Server => &["loading", "stale", "fast"],
         Kind::Script => &["noscript", "movablekeys"],
     };
     let category = match spec.kind {
-        Kind::Read => "@read",
+        Kind::Read | Kind::Listing => "@read",
         Kind::Write => "@write",
         Kind::Server => "@connection",
         Kind::Script => "@scripting",
@@ -86,15 +86,8 @@ fn getkeys(call: &mut Call<'_>) -> Result<Plan, Error> {
         let keys = count.and_then(|count| arguments.get(2..2 + count)).ok_or(Error::InvalidKeyArguments)?;
         return if keys.is_empty() { Err(Error::NoKeyArguments) } else { Ok(told(keys.iter())) };
     }
-    let Keys { first, last, step } = spec.keys;
-    let (Ok(first), Ok(step)) = (usize::try_from(first), usize::try_from(step)) else {
-        return Err(Error::NoKeyArguments);
-    };
-    if first == 0 {
-        return Err(Error::NoKeyArguments);
-    }
-    let end = usize::try_from(last).unwrap_or(arguments.len()).min(arguments.len());
-    Ok(told(arguments[first - 1..end].iter().step_by(step)))
+    let mut keys = spec.keys.among(&arguments).peekable();
+    if keys.peek().is_none() { Err(Error::NoKeyArguments) } else { Ok(told(keys)) }
 }
 
 fn told<'a>(keys: impl Iterator<Item = &'a bytes::Bytes>) -> Plan {

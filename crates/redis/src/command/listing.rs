@@ -21,6 +21,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Walk(Walk::new(database, visitor)))
 }
 
+#[derive(Clone)]
 struct Matching {
     pattern: Vec<u8>,
     found: Vec<Reply>,
@@ -38,6 +39,10 @@ impl Visitor for Matching {
 
     fn reply(self: Box<Self>) -> Reply {
         if self.bytes > LISTING_BYTES_MAX { Error::ListingTooLong.into() } else { Reply::Array(self.found) }
+    }
+
+    fn boxed(&self) -> Box<dyn Visitor> {
+        Box::new(self.clone())
     }
 }
 
@@ -71,6 +76,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 /// The next `count` keys after the cursor, with all that share the last one's hash.
+#[derive(Clone)]
 struct Step {
     cursor: u64,
     count: usize,
@@ -105,6 +111,10 @@ impl Visitor for Step {
         let wanted = |name: &Arc<[u8]>| strings && matching.as_ref().is_none_or(|p| glob::matches(p, name));
         let found = ahead.into_values().flatten().filter(wanted).map(Reply::Bulk).collect();
         Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(found)])
+    }
+
+    fn boxed(&self) -> Box<dyn Visitor> {
+        Box::new(self.clone())
     }
 }
 

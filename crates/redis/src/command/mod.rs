@@ -4,7 +4,7 @@
 //! does not like is an [`Error`], and the connection lives on.
 //!
 //! Read in this order: [`table`] (every command), [`strings`], [`expiry`], [`keys`], [`listing`], [`leases`],
-//! [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
+//! [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
 
 mod client;
 mod config;
@@ -20,11 +20,14 @@ mod scripts;
 mod server;
 mod strings;
 mod table;
+mod transactions;
 
 pub(crate) use expiry::seconds;
 pub(crate) use table::{COMMANDS, find};
 
 use crate::Error;
+use bytes::Bytes;
+
 use crate::error::echo;
 use crate::node::Node;
 use crate::plan::Plan;
@@ -49,6 +52,8 @@ pub(crate) struct Spec {
     pub(crate) kind: Kind,
     pub(crate) keys: Keys,
     pub(crate) open_to_strangers: bool,
+    /// Done at once also between `MULTI` and `EXEC`, instead of being queued.
+    pub(crate) is_never_queued: bool,
     pub(crate) handler: Handler,
 }
 
@@ -67,6 +72,8 @@ impl Arity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Read,
+    /// Looks at a database as a whole.
+    Listing,
     Write,
     /// Nothing that the log decides.
     Server,
@@ -80,6 +87,17 @@ pub(crate) struct Keys {
     pub(crate) first: i32,
     pub(crate) last: i32,
     pub(crate) step: i32,
+}
+
+impl Keys {
+    /// The keys among the arguments, without the name.
+    pub(crate) fn among(self, arguments: &[Bytes]) -> impl Iterator<Item = &Bytes> {
+        let Self { first, last, step } = self;
+        let first = usize::try_from(first).ok().and_then(|first| first.checked_sub(1));
+        let end = usize::try_from(last).unwrap_or(arguments.len()).min(arguments.len());
+        let keys = first.and_then(|first| arguments.get(first..end)).unwrap_or_default();
+        keys.iter().step_by(usize::try_from(step).unwrap_or_default().max(1))
+    }
 }
 
 /// A subcommand of a command such as `CLIENT`.

@@ -145,7 +145,7 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
         // Redis looks for the key before it judges the number.
         Err(error @ (Error::InvalidExpire(_) | Error::NotAnInteger)) => {
             call.arguments.finish()?;
-            Ok(Plan::read(move |view| if view.exists(&key) { Reply::Error(error) } else { Reply::Null }))
+            Ok(Plan::read(move |view| if view.exists(&key) { error.clone().into() } else { Reply::Null }))
         }
         Err(error) => Err(error),
     }

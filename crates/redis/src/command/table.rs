@@ -3,6 +3,7 @@
 use super::{Arity, Handler, Keys, Kind, Spec};
 use super::{
     client, config, connection, expiry, info, introspection, keys, leases, listing, scripts, server, strings,
+    transactions,
 };
 
 /// The place of a command in [`COMMANDS`], in whatever case it was written.
@@ -17,7 +18,8 @@ const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
 const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
 
 const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: Handler) -> Spec {
-    Spec { name, arity: Arity(arity), kind, keys, open_to_strangers: false, handler }
+    let arity = Arity(arity);
+    Spec { name, arity, kind, keys, open_to_strangers: false, is_never_queued: false, handler }
 }
 
 const fn read(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> Spec {
@@ -36,6 +38,15 @@ const fn script(name: &'static str, arity: i32, handler: Handler) -> Spec {
     spec(name, arity, Kind::Script, NO_KEYS, handler)
 }
 
+/// Whether it is queued or ends the queue, it has to do with transactions.
+const fn transaction(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    Spec { is_never_queued: true, ..server(name, arity, handler) }
+}
+
+const fn listing(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    spec(name, arity, Kind::Listing, NO_KEYS, handler)
+}
+
 /// Also before authentication.
 const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
     Spec { open_to_strangers: true, ..server(name, arity, handler) }
@@ -49,16 +60,18 @@ pub(crate) static COMMANDS: &[Spec] = &[
     server("cluster", -2, server::cluster_disabled),
     server("command", -1, introspection::command),
     server("config", -2, config::config),
-    server("dbsize", 1, listing::dbsize),
+    listing("dbsize", 1, listing::dbsize),
     write("decr", 2, ONE_KEY, strings::decr),
     write("decrby", 3, ONE_KEY, strings::decrby),
     write("del", -2, ALL_KEYS, keys::del),
     write("delex", -2, ONE_KEY, keys::delex),
+    transaction("discard", 1, transactions::discard),
     server("echo", 2, connection::echo),
     script("eval", -3, scripts::eval),
     script("eval_ro", -3, scripts::eval_ro),
     script("evalsha", -3, scripts::evalsha),
     script("evalsha_ro", -3, scripts::evalsha_ro),
+    transaction("exec", 1, transactions::exec),
     read("exists", -2, ALL_KEYS, keys::exists),
     write("expire", -3, ONE_KEY, expiry::expire),
     write("expireat", -3, ONE_KEY, expiry::expireat),
@@ -73,7 +86,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("incr", 2, ONE_KEY, strings::incr),
     write("incrby", 3, ONE_KEY, strings::incrby),
     server("info", -1, info::info),
-    read("keys", 2, NO_KEYS, listing::keys),
+    listing("keys", 2, listing::keys),
     write("lease.acquire", 5, ONE_KEY, leases::acquire),
     read("lease.info", 2, ONE_KEY, leases::info),
     read("lease.leader", 1, NO_KEYS, leases::leader),
@@ -83,6 +96,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     read("mget", -2, ALL_KEYS, strings::mget),
     write("mset", -3, PAIRS, strings::mset),
     write("msetnx", -3, PAIRS, strings::msetnx),
+    transaction("multi", 1, transactions::multi),
     write("persist", 2, ONE_KEY, expiry::persist),
     write("pexpire", -3, ONE_KEY, expiry::pexpire),
     write("pexpireat", -3, ONE_KEY, expiry::pexpireat),
@@ -90,12 +104,12 @@ pub(crate) static COMMANDS: &[Spec] = &[
     server("ping", -1, connection::ping),
     write("psetex", 4, ONE_KEY, strings::psetex),
     read("pttl", 2, ONE_KEY, expiry::pttl),
-    open("quit", -1, connection::quit),
+    Spec { is_never_queued: true, ..open("quit", -1, connection::quit) },
     server("readonly", 1, server::cluster_disabled),
     server("readwrite", 1, server::cluster_disabled),
-    open("reset", 1, connection::reset),
+    Spec { is_never_queued: true, ..open("reset", 1, connection::reset) },
     server("role", 1, server::role),
-    read("scan", -2, NO_KEYS, listing::scan),
+    listing("scan", -2, listing::scan),
     server("script", -2, scripts::script),
     server("select", 2, connection::select),
     write("set", -3, ONE_KEY, strings::set),
@@ -107,7 +121,9 @@ pub(crate) static COMMANDS: &[Spec] = &[
     read("ttl", 2, ONE_KEY, expiry::ttl),
     read("type", 2, ONE_KEY, keys::type_of),
     write("unlink", -2, ALL_KEYS, keys::del),
+    server("unwatch", 1, transactions::unwatch),
     server("wait", 3, server::wait),
+    Spec { kind: Kind::Read, keys: ALL_KEYS, ..transaction("watch", -2, transactions::watch) },
 ];
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Conversations, as specifications: each line a request as one would type it and the exact reply, by a real state.
 //!
 //! The replies are those of redis-server 7.0.15 wherever it has the command. `@advance MS` moves the log's clock,
-//! `@fail NAME` makes the group fail, `@recover` ends that.
+//! `@fail NAME` makes the group fail, `@recover` ends that; `@other REQUEST` is what another client asks meanwhile.
 
 use crate::error::Failure;
 use crate::options::Options;
@@ -15,7 +15,7 @@ fn hold(conversation: &str, options: Options) {
             continue;
         }
         if let Some(directive) = line.strip_prefix('@') {
-            direct(&bench, directive);
+            direct(&mut bench, directive);
             continue;
         }
         let (request, expected) =
@@ -28,8 +28,9 @@ fn hold(conversation: &str, options: Options) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-fn direct(bench: &Bench, directive: &str) {
+fn direct(bench: &mut Bench, directive: &str) {
     match directive.split_once(' ').unwrap_or((directive, "")) {
+        ("other", request) => bench.another(request),
         ("advance", ms) => bench.model.advance(ms.parse().unwrap()),
         ("recover", _) => bench.model.fail(None),
         ("fail", name) => bench.model.fail(Some(match name {
@@ -90,6 +91,11 @@ fn server() {
 #[test]
 fn scripts() {
     hold(include_str!("scripts.txt"), Options::default());
+}
+
+#[test]
+fn transactions() {
+    hold(include_str!("transactions.txt"), with_flush());
 }
 
 #[test]

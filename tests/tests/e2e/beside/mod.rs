@@ -14,3 +14,4 @@ mod leases;
 mod members;
 mod snapshot;
 pub(crate) mod status;
+mod transactions;
