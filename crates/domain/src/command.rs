@@ -196,6 +196,33 @@ impl Action {
         one.into_iter().chain(many.iter().map(|(key, _)| key))
     }
 
+    /// The values that it may write, by their lengths.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&Key, usize)> {
+        let (one, pairs) = match self {
+            Self::Set { key, value, .. } | Self::Acquire { key, holder: value, .. } => {
+                (Some((key, value.len())), &[][..])
+            }
+            // The longest integer.
+            Self::Increment { key, .. } => (Some((key, 20)), &[][..]),
+            Self::SetMany { pairs, .. } => (None, &pairs[..]),
+            _ => (None, &[][..]),
+        };
+        one.into_iter().chain(pairs.iter().map(|(key, value)| (key, value.len())))
+    }
+
+    /// The key whose value, or holder, it may tell.
+    pub(crate) fn tells(&self) -> Option<&Key> {
+        match self {
+            Self::Set { key, previous: true, .. }
+            | Self::Take { key }
+            | Self::Touch { key, .. }
+            | Self::Acquire { key, .. }
+            | Self::Renew { key, .. }
+            | Self::Release { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     /// The keys that it may change, but for those of [`Action::Flush`], which names none.
     pub fn changes(&self) -> impl Iterator<Item = &Key> {
         let (one, pairs, keys) = match self {

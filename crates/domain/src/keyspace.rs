@@ -7,6 +7,8 @@
 //! * A key that was due at `now` is gone: a read never meets a key that should have ended.
 //! * The token of a key changes when the key appears or its value changes, and only then.
 
+mod leases;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
@@ -329,79 +331,6 @@ impl Keyspace {
         let sum = present.checked_add(by).ok_or(Refusal::Overflow)?;
         self.write(change, key, sum.to_string().into_bytes().into(), Expiry::Keep)?;
         Ok(Answer::Integer(sum))
-    }
-
-    pub(crate) fn acquire(
-        &mut self,
-        change: Change,
-        key: Key,
-        holder: Arc<[u8]>,
-        ttl_ms: u64,
-        take_over: bool,
-    ) -> Result<Answer, Refusal> {
-        // All that can be refused is refused before the old lease is removed.
-        let ttl_ms = i64::try_from(ttl_ms).map_err(|_| Refusal::InvalidTtl)?;
-        if !(1..=TTL_MS_MAX).contains(&ttl_ms) {
-            return Err(Refusal::InvalidTtl);
-        }
-        if let Some(entry) = self.entries.get(&key) {
-            if !(take_over && entry.value == holder) {
-                return Ok(Answer::Lease { granted: false, lease: Some(entry.lease(change.now)) });
-            }
-            // The same holder again: without the old entry, the write below grants a new token.
-            let fenced = self.remove(change.serial, &key).expect("it was just read");
-            assert!(fenced.token < Token::new(change.epoch, change.serial), "a token went back on {key:?}");
-        }
-        self.write(change, key.clone(), holder, Expiry::InMs(ttl_ms))?;
-        Ok(Answer::Lease { granted: true, lease: self.lease(&key, change.now) })
-    }
-
-    pub(crate) fn renew(
-        &mut self,
-        change: Change,
-        key: Key,
-        holder: &[u8],
-        token: Option<Token>,
-        ttl_ms: Option<u64>,
-    ) -> Result<Answer, Refusal> {
-        let Some(entry) = self.held(&key, holder, token) else {
-            return Ok(Answer::Lease { granted: false, lease: self.lease(&key, change.now) });
-        };
-        let expiry = match ttl_ms.or(entry.ttl_ms) {
-            Some(0) => return Err(Refusal::InvalidTtl),
-            Some(ttl_ms) => Expiry::InMs(i64::try_from(ttl_ms).map_err(|_| Refusal::InvalidTtl)?),
-            None => Expiry::Keep,
-        };
-        let (end, ttl_ms) = end_of(expiry, change.now, entry)?;
-        let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
-        let lease = entry.lease(change.now);
-        if !planted::is(Bug::EndNotProlonged) {
-            self.put(change, key, entry);
-        }
-        Ok(Answer::Lease { granted: true, lease: Some(lease) })
-    }
-
-    pub(crate) fn release(
-        &mut self,
-        change: Change,
-        key: &Key,
-        holder: &[u8],
-        token: Option<Token>,
-    ) -> Answer {
-        let granted = self.held(key, holder, token).is_some();
-        if granted {
-            self.remove(change.serial, key);
-        }
-        Answer::Lease { granted, lease: self.lease(key, change.now) }
-    }
-
-    pub(crate) fn lease(&self, key: &Key, now: LogTime) -> Option<Lease> {
-        self.entries.get(key).map(|entry| entry.lease(now))
-    }
-
-    fn held(&self, key: &Key, holder: &[u8], token: Option<Token>) -> Option<&Entry> {
-        let entry = self.entries.get(key)?;
-        (*entry.value == *holder && token.is_none_or(|token| token == entry.token)).then_some(entry)
     }
 
     fn write(&mut self, change: Change, key: Key, value: Arc<[u8]>, expiry: Expiry) -> Result<(), Refusal> {

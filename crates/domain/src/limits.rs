@@ -20,6 +20,10 @@ pub const KEYS_PER_COMMAND_MAX: usize = 1024;
 pub const TRANSACTION_ACTIONS_MAX: usize = 1024;
 pub const TRANSACTION_GUARDS_MAX: usize = 1024;
 
+/// What the answers of one transaction may count for together: they are remembered as one row, which must fit a block of a
+/// snapshot, and travel in one message.
+pub const TRANSACTION_ANSWER_BYTES_MAX: usize = 128 * 1024;
+
 /// Buckets in which it is remembered when a key last went. Under a load of 10,000 removals a second, 2 ms of which lie
 /// between a look and its transaction, a guard of an absent key fails for nothing in 2 of 100 cases.
 pub const TRACE_BUCKETS: u16 = 1024;

@@ -4,7 +4,7 @@
 //! The copies tell what the log will say only as long as nothing happens to the keys meanwhile: a
 //! [`Guard`](crate::transaction::Guard) for each key that was read has that checked where it is decided.
 
-use crate::{Action, Answer, Key, Position, State};
+use crate::{Action, Answer, Key, LogTime, Position, State};
 
 /// What its actions would do. Its serials go on from those of the state that it was made of; a token that an action makes
 /// here is not the one that it will make in the log.
@@ -12,9 +12,9 @@ use crate::{Action, Answer, Key, Position, State};
 pub struct Scratch(State);
 
 impl Scratch {
-    /// Without keys, at the serial and the time of `state`.
-    pub fn new(state: &State) -> Self {
-        Self(state.without_rows())
+    /// Without keys, at the serial of `state` and at `clock`, to which a leader's live clock may have moved.
+    pub fn new(state: &State, clock: LogTime) -> Self {
+        Self(state.without_rows(clock))
     }
 
     /// Takes over a key as `state` has it; one that is absent there stays absent here.

@@ -24,6 +24,12 @@ pub enum Guard {
 }
 
 impl Guard {
+    pub fn as_of(&self) -> Serial {
+        match self {
+            Self::Key { as_of, .. } | Self::Database { as_of, .. } => *as_of,
+        }
+    }
+
     /// The bytes of its variable parts.
     pub(crate) fn bytes(&self) -> usize {
         match self {

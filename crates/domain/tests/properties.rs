@@ -274,7 +274,7 @@ impl Run {
     /// What a transaction would do now, as copies of all keys say.
     fn on_a_scratch(&self, command: &Command) -> Option<(Scratch, Vec<Answer>)> {
         let Action::Transaction { actions, .. } = &command.action else { return None };
-        let mut scratch = Scratch::new(&self.state);
+        let mut scratch = Scratch::new(&self.state, self.state.now());
         self.state.keys().for_each(|(key, _)| scratch.copy(key, &self.state));
         let answers = actions.iter().map(|action| scratch.run(action.clone())).collect();
         Some((scratch, answers))

@@ -19,7 +19,8 @@ const SHIFTS: [(&str, Shift); 5] = [
     ("ror", i32::rotate_right),
 ];
 
-const SINGLES: [(&str, fn(i32) -> i32); 3] =
+type Single = fn(i32) -> i32;
+const SINGLES: [(&str, Single); 3] =
     [("tobit", |number| number), ("bnot", |number| !number), ("bswap", i32::swap_bytes)];
 
 /// The functions by their names; each answers whether it could and what.

@@ -51,13 +51,15 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Bytes {
         let mut bytes = Vec::new();
-        let mut rest = self.rest.strip_prefix('"').unwrap().as_bytes();
+        let mut rest = self.rest.strip_prefix('"').expect("a text begins with a quote").as_bytes();
         loop {
             let (byte, taken) = match rest {
                 [b'"', ..] => break,
-                [b'\\', b'x', high, low, ..] => {
-                    (u8::from_str_radix(std::str::from_utf8(&[*high, *low]).unwrap(), 16).unwrap(), 4)
-                }
+                [b'\\', b'x', high, low, ..] => (
+                    u8::from_str_radix(std::str::from_utf8(&[*high, *low]).expect("hexadecimal"), 16)
+                        .expect("hexadecimal"),
+                    4,
+                ),
                 [b'\\', b'n', ..] => (b'\n', 2),
                 [b'\\', b'r', ..] => (b'\r', 2),
                 [b'\\', byte, ..] => (*byte, 2),
@@ -67,7 +69,7 @@ impl<'a> Reader<'a> {
             bytes.push(byte);
             rest = &rest[taken..];
         }
-        self.rest = std::str::from_utf8(&rest[1..]).unwrap().trim_start_matches(' ');
+        self.rest = std::str::from_utf8(&rest[1..]).expect("the corpus is UTF-8").trim_start_matches(' ');
         bytes.into()
     }
 
@@ -97,7 +99,7 @@ impl<'a> Reader<'a> {
             "false" => Value::Bool(false),
             "status" => Value::Status(self.text()),
             "error" => Value::Error(self.text()),
-            "double" => Value::Double(self.word().parse().unwrap()),
+            "double" => Value::Double(self.word().parse().expect("a number")),
             "big" => Value::BigNumber(Bytes::from(self.word().to_owned())),
             "verbatim" => Value::Verbatim { format: Bytes::from(self.word().to_owned()), text: self.text() },
             number => Value::Integer(number.parse().unwrap_or_else(|_| panic!("no reply: {number}"))),

@@ -5,7 +5,10 @@
 //! only for what was certainly not executed. What may have been executed is `TIMEOUT`, which no client retries.
 
 use consensus::limits::BATCH_BYTES_MAX;
-use domain::limits::{KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, VALUE_BYTES_MAX};
+use domain::limits::{
+    KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_GUARDS_MAX,
+    VALUE_BYTES_MAX,
+};
 use domain::{Answer, Refusal};
 
 use crate::limits;
@@ -115,6 +118,15 @@ pub enum Error {
     WithoutMulti(&'static str),
     #[error("ERR WATCH inside MULTI is not allowed")]
     WatchInsideMulti,
+    #[error("ERR '{0}' is not allowed between MULTI and EXEC; send it before")]
+    NotInMulti(&'static str),
+    #[error("EXECABORT Transaction discarded because a WATCH before it failed.")]
+    WatchFailed,
+    #[error(
+        "ERR the replies between MULTI and EXEC are longer than the limit of {} bytes",
+        limits::LISTING_BYTES_MAX
+    )]
+    RepliesTooLong,
     #[error("EXECABORT Transaction discarded because of previous errors.")]
     ExecAborted,
     #[error(
@@ -126,7 +138,7 @@ pub enum Error {
     /// Certainly nothing was done, so that a client may repeat it by itself.
     #[error("TRYAGAIN others changed what the transaction reads too often; nothing was done")]
     TransactionConflict,
-    #[error("ERR the token of a key that the transaction has written is not known before EXEC")]
+    #[error("ERR the token of a key that has just been written is not known before the log has it")]
     TokenNotKnown,
 
     // Scripts.
@@ -149,6 +161,13 @@ pub enum Error {
          change its expiry or set it, in any spelling, and scripts that only read one key)"
     )]
     UnsupportedScript { reason: String },
+    #[error(
+        "ERR the script reads or writes too much: the limits are {TRANSACTION_GUARDS_MAX} keys and \
+         {TRANSACTION_ACTIONS_MAX} writes"
+    )]
+    ScriptTooLong,
+    #[error("ERR the script or transaction took longer than it may; nothing was done")]
+    TookTooLong,
     #[error("ERR the key changed while the script ran, and nothing was done; run it again")]
     ScriptConflict,
     /// Made by a script: `redis.error_reply`.
@@ -239,9 +258,12 @@ impl Error {
     pub fn severity(&self) -> Severity {
         match self {
             Self::OutcomeUnknown | Self::Unexpected(_) => Severity::Unknown,
-            Self::NoLeader | Self::Overloaded(_) | Self::Full | Self::DiskLow | Self::OutOfService => {
-                Severity::Unavailable
-            }
+            Self::NoLeader
+            | Self::Overloaded(_)
+            | Self::Full
+            | Self::DiskLow
+            | Self::OutOfService
+            | Self::TransactionConflict => Severity::Unavailable,
             _ => Severity::Mistake,
         }
     }

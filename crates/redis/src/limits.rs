@@ -1,6 +1,8 @@
 //! Every limit of this edge, in one place, each with its reason. What is about keys and values themselves
 //! (their length, how many) belongs to [`domain::limits`]; here is what one client may cost a node.
 
+use std::time::Duration;
+
 /// Arguments of one request. `MSET` with [`domain::limits::KEYS_PER_COMMAND_MAX`] pairs needs 2,049; the rest is
 /// room for a clear error instead of a closed connection.
 pub const ARGUMENTS_MAX: usize = 8192;
@@ -40,7 +42,15 @@ pub const RUN_BYTES_MAX: usize = 512 * 1024;
 pub const QUEUE_REQUESTS_MAX: usize = domain::limits::TRANSACTION_ACTIONS_MAX;
 pub const QUEUE_BYTES_MAX: usize = 512 * 1024;
 
-/// Attempts of a transaction that reads and writes, while others change what it reads. Of those who try at the same time
+/// How long a script runs among the quick. A lock script takes some microseconds.
+pub const QUICK_SCRIPT_TIME: Duration = Duration::from_millis(5);
+
+/// Scripts that run at a time, among the quick and among the slow. The latter share what is left of a processor, so that a
+/// flood of them costs others at most that one.
+pub const QUICK_SCRIPTS_MAX: usize = 4;
+pub const SLOW_SCRIPTS_MAX: usize = 1;
+
+/// Attempts of a transaction that reads and writes, or of a script, while others change what it reads. Of those who try at the same time
 /// one succeeds in each round of the log, so that this many in a row means more of them than that.
 pub const TRANSACTION_ATTEMPTS_MAX: usize = 32;
 

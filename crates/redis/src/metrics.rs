@@ -67,7 +67,13 @@ pub struct Metrics {
     pub bytes_read: AtomicU64,
     pub bytes_written: AtomicU64,
     pub scripts_recognised: AtomicU64,
+    /// … and run by the engine.
     pub scripts_unrecognised: AtomicU64,
+    /// Of those, the ones that did not end among the quick.
+    pub scripts_slow: AtomicU64,
+    /// Runs for nothing: others changed meanwhile what they had read.
+    pub script_conflicts: AtomicU64,
+    pub transaction_conflicts: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -85,6 +91,9 @@ impl Default for Metrics {
             bytes_written: AtomicU64::default(),
             scripts_recognised: AtomicU64::default(),
             scripts_unrecognised: AtomicU64::default(),
+            scripts_slow: AtomicU64::default(),
+            script_conflicts: AtomicU64::default(),
+            transaction_conflicts: AtomicU64::default(),
         }
     }
 }
@@ -122,6 +131,9 @@ impl Metrics {
             &self.bytes_written,
             &self.scripts_recognised,
             &self.scripts_unrecognised,
+            &self.scripts_slow,
+            &self.script_conflicts,
+            &self.transaction_conflicts,
         ];
         for counter in self.commands.iter().flatten().chain(counters) {
             counter.store(0, Relaxed);

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use crate::clients::Clients;
 use crate::group::Standing;
+use crate::lane::{Aside, Lanes};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::script::Cache;
@@ -18,6 +19,9 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) scripts: Mutex<Cache>,
+    /// Says of a script that is new whether it is Lua.
+    pub(crate) compiler: Mutex<lua::Engine>,
+    pub(crate) lanes: Lanes,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
@@ -27,6 +31,8 @@ impl Node {
     pub(crate) fn new(
         options: Options,
         wall_ms: WallClock,
+        clock: lua::Clock,
+        aside: &Aside,
         standing: impl Fn() -> Standing + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -34,6 +40,8 @@ impl Node {
             metrics: Arc::default(),
             clients: Arc::default(),
             scripts: Mutex::default(),
+            compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
+            lanes: Lanes::new(aside, &clock),
             started_ms: wall_ms(),
             wall_ms,
             standing: Box::new(standing),

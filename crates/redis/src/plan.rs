@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
 
+use crate::evaluation::Evaluation;
 use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
 use crate::transaction::Transaction;
 use crate::{Error, Failure, Reply};
@@ -19,6 +20,8 @@ pub(crate) enum Plan {
     Read(OnView),
     /// Look at every key of a database.
     Walk(Walk),
+    /// Run a script.
+    Script(Box<Evaluation>),
     /// Do all that was queued.
     Transaction(Transaction),
 }

@@ -1,15 +1,11 @@
 //! The real group behind the seam: what `consensus` says, in the words of this edge, mapped once.
 
-use std::sync::Arc;
-
 use consensus::{ProposeError, ReadError, Reading, Replica};
 use domain::{Action, Answer};
-use futures_util::future::BoxFuture;
 
 use crate::error::Failure;
 use crate::group::{Group, Look, Standing};
 use crate::plan::View;
-use crate::server::Environment;
 
 impl Group for Replica {
     type Reading = Reading;
@@ -70,16 +66,5 @@ impl From<ReadError> for Failure {
             ReadError::OutOfService => Self::OutOfService,
             ReadError::Overloaded => Self::Overloaded("too many reads are waiting"),
         }
-    }
-}
-
-impl Environment {
-    /// The clock of `consensus`, with the runtime that connections are to run on.
-    pub fn new(
-        consensus: &consensus::Environment,
-        spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
-    ) -> Self {
-        let clock = consensus.clock.clone();
-        Self { wall_ms: Arc::new(move || clock.wall_ms()), spawn: Arc::new(spawn) }
     }
 }

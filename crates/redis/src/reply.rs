@@ -54,6 +54,25 @@ impl Reply {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
+    /// About what it takes in memory and on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        const EACH: usize = 32;
+        let of_all = |replies: &[Self]| replies.iter().map(Self::bytes).sum::<usize>();
+        EACH + match self {
+            Self::Bulk(bytes) => bytes.len(),
+            Self::Text(text) | Self::Simple(text) => text.len(),
+            Self::Verbatim(text) => text.len(),
+            Self::Array(replies) | Self::Set(replies) | Self::Push(replies) => of_all(replies),
+            Self::Map(pairs) => pairs.iter().map(|(key, value)| key.bytes() + value.bytes()).sum(),
+            Self::Error(_)
+            | Self::Integer(_)
+            | Self::Null
+            | Self::NullArray
+            | Self::Bool(_)
+            | Self::Double(_) => 0,
+        }
+    }
+
     pub fn texts(texts: impl IntoIterator<Item = &'static str>) -> Self {
         Self::Array(texts.into_iter().map(Self::text).collect())
     }

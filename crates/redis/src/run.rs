@@ -32,6 +32,7 @@ pub(crate) struct Run {
 enum Kind {
     Write,
     Read,
+    /// Also a script.
     Transaction,
 }
 
@@ -40,7 +41,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Local(_) => None,
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
-        Plan::Transaction(_) => Some(Kind::Transaction),
+        Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
     }
 }
 
@@ -134,7 +135,7 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
                     Waiting::Results { count, reply }
                 }
                 Plan::Local(reply) => Waiting::Ready(reply),
-                Plan::Read(_) | Plan::Walk(_) | Plan::Transaction(_) => {
+                Plan::Read(_) | Plan::Walk(_) | Plan::Script(_) | Plan::Transaction(_) => {
                     unreachable!("a run of writes takes nothing else")
                 }
             },
@@ -190,7 +191,9 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
                 Ok(reading) => go(walk, reading).await,
                 Err(failure) => Error::from(*failure).into(),
             },
-            Plan::Write { .. } | Plan::Transaction(_) => unreachable!("a run of reads takes nothing else"),
+            Plan::Write { .. } | Plan::Script(_) | Plan::Transaction(_) => {
+                unreachable!("a run of reads takes nothing else")
+            }
         };
         executed.say(node, &said, &reply);
         if executed.output.len() >= UNREAD_BYTES_SOFT {
@@ -204,13 +207,14 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
 async fn transact<G: Group>(
     mut requests: VecDeque<Planned>,
     group: &G,
-    node: &Node,
+    node: &Arc<Node>,
     executed: &mut Executed,
 ) {
     while let Some(planned) = requests.pop_front() {
         let (said, plan) = planned.split();
         let reply = match plan {
             Plan::Local(reply) => reply,
+            Plan::Script(evaluation) => evaluation.execute(group, node).await,
             Plan::Transaction(transaction) => transaction.execute(group, node).await,
             Plan::Write { .. } | Plan::Read(_) | Plan::Walk(_) => {
                 unreachable!("a run of transactions takes nothing else")

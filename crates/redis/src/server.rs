@@ -16,6 +16,7 @@ use crate::clients::Entered;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::group::Group;
+use crate::lane::Aside;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, WallClock};
 use crate::options::Options;
@@ -27,6 +28,10 @@ pub struct Environment {
     pub wall_ms: WallClock,
     /// Runs a task beside the caller.
     pub spawn: Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
+    /// Runs scripts.
+    pub aside: Aside,
+    /// Since any fixed instant: how long a script runs.
+    pub clock: lua::Clock,
 }
 
 /// A connection that a listener has accepted. TCP_NODELAY is the listener's duty.
@@ -50,7 +55,8 @@ pub struct Server<G> {
 impl<G: Group> Server<G> {
     pub fn new(group: G, environment: Environment, options: Options) -> Self {
         let standing = group.clone();
-        let node = Node::new(options, environment.wall_ms.clone(), move || standing.standing());
+        let Environment { wall_ms, aside, clock, .. } = &environment;
+        let node = Node::new(options, wall_ms.clone(), clock.clone(), aside, move || standing.standing());
         Self {
             group,
             node: Arc::new(node),

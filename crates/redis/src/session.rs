@@ -17,6 +17,7 @@ use crate::request::Arguments;
 use crate::transaction::{Part, Queue, Watched};
 use crate::{Error, Reply, limits};
 
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) client: Arc<Client>,
     pub(crate) protocol: Protocol,
@@ -134,6 +135,10 @@ impl Session {
         if let Some(queue) = &mut self.queue
             && !spec.is_never_queued
         {
+            if spec.changes_session {
+                self.spoil();
+                return Err(Error::NotInMulti(spec.name));
+            }
             return queue.push(place, arguments);
         }
         self.handle(node, spec, arguments)

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::{Action, Answer, Command, Expiry, Key, LogTime, NodeId, Position, SetCondition, Stamp, State};
@@ -13,6 +14,7 @@ use crate::codec::encode::encode;
 use crate::codec::inline;
 use crate::error::Failure;
 use crate::group::{Group, Look, Standing};
+use crate::lane::Aside;
 use crate::node::Node;
 use crate::options::Options;
 use crate::plan::{Plan, View};
@@ -127,6 +129,16 @@ impl Look for Model {
     }
 }
 
+/// Nobody keeps a model waiting for long.
+fn finish<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Some(done) = (&mut work).now_or_never() {
+            break done;
+        }
+    }
+}
+
 pub(crate) fn set(key: &[u8], value: &[u8]) -> Action {
     let (key, value) = (Key::new(0, key), value.into());
     Action::Set { key, value, condition: SetCondition::Always, expiry: Expiry::Never, previous: false }
@@ -141,12 +153,18 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// Scripts have no limit of time.
     pub(crate) fn new(options: Options) -> Self {
+        Self::with_clock(options, Arc::new(|| Duration::ZERO))
+    }
+
+    pub(crate) fn with_clock(options: Options, clock: lua::Clock) -> Self {
         let model = Model::default();
         let standing = model.clone();
         let wall = model.clone();
         let wall_ms = Arc::new(move || WALL_MS + i64::try_from(wall.0.lock().now_ms).unwrap());
-        let node = Arc::new(Node::new(options, wall_ms, move || standing.standing()));
+        let aside: Aside = Arc::new(|work| work());
+        let node = Arc::new(Node::new(options, wall_ms, clock, &aside, move || standing.standing()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
         let entered = node.clients.enter(address, local, WALL_MS, 10).unwrap();
@@ -172,14 +190,8 @@ impl Bench {
                     None => self.model.look(|view| on_view(Ok(view))),
                 }
             }
-            Plan::Transaction(transaction) => {
-                let mut done = std::pin::pin!(transaction.execute(&self.model, &self.node));
-                loop {
-                    if let Some(reply) = (&mut done).now_or_never() {
-                        break reply;
-                    }
-                }
-            }
+            Plan::Script(evaluation) => finish(evaluation.execute(&self.model, &self.node)),
+            Plan::Transaction(transaction) => finish(transaction.execute(&self.model, &self.node)),
             Plan::Walk(mut walk) => loop {
                 let ahead = self.model.look(|view| walk.ahead(view));
                 walk = match walk.go(ahead) {

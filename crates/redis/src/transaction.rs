@@ -1,31 +1,35 @@
 //! `MULTI` to `EXEC`: what was queued, done as one command.
 //!
-//! What only writes is proposed as it is, and each reply is made of what the log answered. What only reads is one look at
-//! the state. What does both reads copies of the keys, on which it has done its own writes before, and has the log check
-//! that nothing has happened to what it read; otherwise it begins anew. `WATCH` is nothing but such a guard, of which the
-//! look was earlier.
+//! What only writes is proposed as it is. What only reads is one look at the state. What does both, and scripts, run on
+//! copies first ([`Overlay`]), and the log checks that nothing has happened to what was read; otherwise it begins anew.
+//! `WATCH` is nothing but such a guard, of which the look was earlier.
 //!
 //! It never waits with the state in its hands, and it never tells of a write but what the log answered.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::limits::{TRANSACTION_ACTIONS_MAX, TRANSACTION_GUARDS_MAX};
-use domain::{Action, Answer, Guard, Key, Scratch, Serial};
+use domain::{Action, Answer, Guard, Key, Serial};
+use lua::Engine;
 use parking_lot::Mutex;
 
-use crate::command::{COMMANDS, Kind, Spec};
+use crate::command::{COMMANDS, Spec};
 use crate::group::{Group, Look};
 use crate::limits::{QUEUE_BYTES_MAX, QUEUE_REQUESTS_MAX, TRANSACTION_ATTEMPTS_MAX};
-use crate::metrics::Outcome;
+use crate::metrics::{Count, Outcome};
 use crate::node::Node;
-use crate::plan::{Plan, View};
+use crate::overlay::{Effects, Overlay, Stop};
+use crate::plan::Plan;
 use crate::request::Arguments;
-use crate::{Error, Failure, Reply};
+use crate::{Error, Reply};
+
+/// What an argument takes, besides its bytes.
+const ARGUMENT_BYTES: usize = 32;
 
 /// What `MULTI` has queued.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     /// The place in the table of commands, and the arguments.
     pub(crate) requests: Vec<(usize, Vec<Bytes>)>,
@@ -37,7 +41,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn push(&mut self, place: usize, arguments: Arguments) -> Result<Plan, Error> {
         let arguments: Vec<Bytes> = arguments.into_iter().collect();
-        self.bytes += arguments.iter().map(Bytes::len).sum::<usize>();
+        self.bytes += arguments.iter().map(|argument| ARGUMENT_BYTES + argument.len()).sum::<usize>();
         if self.requests.len() >= QUEUE_REQUESTS_MAX || self.bytes > QUEUE_BYTES_MAX {
             // What has been queued is of no use any more.
             *self = Self { broken: true, ..Self::default() };
@@ -50,7 +54,29 @@ impl Queue {
 
 /// What `WATCH` has looked at since the last `EXEC`. Shared with the plans that fill it: they are carried out after the
 /// requests behind them have been understood.
-pub(crate) type Watched = Arc<Mutex<Vec<Guard>>>;
+pub(crate) type Watched = Arc<Mutex<Watch>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// When each key was first looked at.
+    keys: BTreeMap<Key, Serial>,
+    /// A look could not be had: `EXEC` must do nothing.
+    pub(crate) failed: bool,
+}
+
+impl Watch {
+    pub(crate) fn add(&mut self, keys: &[Key], as_of: Serial) -> Result<(), Error> {
+        for key in keys {
+            self.keys.entry(key.clone()).or_insert(as_of);
+        }
+        self.failed |= self.keys.len() > TRANSACTION_GUARDS_MAX;
+        if self.failed { Err(Error::TooManyKeys) } else { Ok(()) }
+    }
+
+    fn guards(self) -> Vec<Guard> {
+        self.keys.into_iter().map(|(key, as_of)| Guard::Key { key, as_of }).collect()
+    }
+}
 
 /// A transaction whose requests are understood.
 pub(crate) struct Transaction {
@@ -68,207 +94,221 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn spec(&self) -> &'static Spec {
+    pub(crate) fn spec(&self) -> &'static Spec {
         &COMMANDS[self.command]
     }
 
     fn looks(&self) -> bool {
-        matches!(self.plan, Plan::Read(_) | Plan::Walk(_))
+        matches!(self.plan, Plan::Read(_) | Plan::Walk(_) | Plan::Script(_))
     }
 
-    /// What its reply depends on.
-    fn guards(&self, as_of: Serial) -> Vec<Guard> {
-        match self.spec().kind {
-            _ if !self.looks() => Vec::new(),
-            Kind::Listing | Kind::Script => vec![Guard::Database { database: self.database, as_of }],
-            _ => self.keys.iter().map(|key| Guard::Key { key: key.clone(), as_of }).collect(),
-        }
-    }
-
-    fn reads_all(&self) -> bool {
-        self.looks() && matches!(self.spec().kind, Kind::Listing | Kind::Script)
+    fn writes(&self) -> bool {
+        matches!(self.plan, Plan::Write { .. } | Plan::Script(_))
     }
 }
 
 impl Transaction {
-    pub(crate) async fn execute<G: Group>(self, group: &G, node: &Node) -> Reply {
-        let watched = std::mem::take(&mut *self.watched.lock());
-        let writes = self.parts.iter().any(|part| matches!(part.plan, Plan::Write { .. }));
-        let looks = self.parts.iter().any(Part::looks);
-        let done = match (writes, looks) {
-            (false, false) if watched.is_empty() => Done { looked: self.nothing(), answers: Vec::new() },
-            (false, _) => match self.look(group, &watched).await {
-                Ok(done) => done,
-                Err(reply) => return reply,
-            },
-            (true, _) => match self.write(group, watched, looks).await {
-                Ok(done) => done,
-                Err(reply) => return reply,
-            },
-        };
-        self.reply(done, node)
-    }
-
-    /// No part has looked at anything.
-    fn nothing(&self) -> Vec<Option<Reply>> {
-        self.parts.iter().map(|_| None).collect()
-    }
-
-    /// All that is read is read at one moment, at which nothing watched had changed.
-    async fn look<G: Group>(&self, group: &G, watched: &[Guard]) -> Result<Done, Reply> {
-        let reading = group.read().await.map_err(failed)?;
-        reading.look(|view| {
-            if !watched.iter().all(|guard| view.state.holds(guard)) {
-                return Err(Reply::NullArray);
-            }
-            let looked = self.parts.iter().map(|part| look_at(part, view)).collect();
-            Ok(Done { looked, answers: Vec::new() })
-        })
-    }
-
-    async fn write<G: Group>(&self, group: &G, watched: Vec<Guard>, looks: bool) -> Result<Done, Reply> {
-        for _ in 0..TRANSACTION_ATTEMPTS_MAX {
-            let Attempt { looked, mut guards } = match looks {
-                true => {
-                    let reading = group.read().await.map_err(failed)?;
-                    reading.look(|view| self.attempt(view, &watched))?
-                }
-                false => Attempt { looked: self.nothing(), guards: Vec::new() },
-            };
-            guards.extend(watched.iter().cloned());
-            if guards.len() > TRANSACTION_GUARDS_MAX {
-                return Err(Error::TransactionTooLong.into());
-            }
-            let action = Action::Transaction { guards, actions: self.actions()? };
-            match group.propose(vec![action]).await.pop() {
-                Some(Ok(Answer::All(answers))) => return Ok(Done { looked, answers }),
-                // Nothing was looked at but what is watched.
-                Some(Ok(Answer::Conflict)) if !looks => return Err(Reply::NullArray),
-                Some(Ok(Answer::Conflict)) => {}
-                Some(Ok(Answer::Refused(refusal))) => return Err(Error::refused("exec", refusal).into()),
-                Some(Ok(answer)) => return Err(Error::unexpected("exec", &answer).into()),
-                Some(Err(failure)) => return Err(failed(failure)),
-                None => return Err(Error::OutcomeUnknown.into()),
-            }
-        }
-        Err(Error::TransactionConflict.into())
-    }
-
-    fn actions(&self) -> Result<Vec<Action>, Reply> {
-        let of = |part: &Part| match &part.plan {
-            Plan::Write { actions, .. } => actions.clone(),
-            _ => Vec::new(),
-        };
-        let actions: Vec<Action> = self.parts.iter().flat_map(of).collect();
-        if actions.len() > TRANSACTION_ACTIONS_MAX {
-            Err(Error::TransactionTooLong.into())
-        } else {
-            Ok(actions)
+    pub(crate) async fn execute<G: Group>(self, group: &G, node: &Arc<Node>) -> Reply {
+        match self.try_execute(group, node).await {
+            Ok(Some((parts, done))) => reply(parts, done, node),
+            Ok(None) => Reply::NullArray,
+            Err(error) => error.into(),
         }
     }
 
-    /// Does it all on copies, for the sake of what is read after a write.
-    fn attempt(&self, view: &View<'_>, watched: &[Guard]) -> Result<Attempt, Reply> {
-        if !watched.iter().all(|guard| view.state.holds(guard)) {
-            return Err(Reply::NullArray);
+    /// `None`: something watched has changed.
+    async fn try_execute<G: Group>(
+        self,
+        group: &G,
+        node: &Arc<Node>,
+    ) -> Result<Option<(Vec<Part>, Done)>, Error> {
+        let Self { watched, parts } = self;
+        let watched = std::mem::take(&mut *watched.lock());
+        if watched.failed {
+            return Err(Error::WatchFailed);
         }
-        let as_of = view.state.serial();
-        let mut scratch = self.scratch(view);
-        let mut attempt = Attempt { looked: Vec::new(), guards: Vec::new() };
-        let mut written = BTreeSet::new();
-        for part in &self.parts {
-            if let Plan::Write { actions, .. } = &part.plan {
-                for action in actions {
-                    written.extend(action.changes().cloned());
-                    scratch.run(action.clone());
-                }
+        let watched = watched.guards();
+        match (parts.iter().any(Part::writes), parts.iter().any(Part::looks)) {
+            (false, false) if watched.is_empty() => {
+                let done = Done::nothing(&parts);
+                Ok(Some((parts, done)))
             }
-            let tells_token =
-                part.spec().name.starts_with("lease.") && part.keys.iter().any(|k| written.contains(k));
-            attempt.guards.extend(part.guards(as_of));
-            attempt.looked.push(match tells_token && part.looks() {
-                true => Some(Error::TokenNotKnown.into()),
-                false => look_at(part, &View { state: scratch.state(), ..*view }),
-            });
-        }
-        Ok(attempt)
-    }
-
-    /// Copies of all that any part may look at or change.
-    fn scratch(&self, view: &View<'_>) -> Scratch {
-        let mut scratch = Scratch::new(view.state);
-        for part in &self.parts {
-            let actions = match &part.plan {
-                Plan::Write { actions, .. } => &actions[..],
-                _ => &[],
-            };
-            for key in actions.iter().flat_map(Action::changes).chain(&part.keys) {
-                scratch.copy(key, view.state);
-            }
-            if part.reads_all() {
-                let all = view.state.keys_from(part.database, std::ops::Bound::Unbounded);
-                all.for_each(|(key, _)| scratch.copy(key, view.state));
+            (true, false) => Ok(write(&parts, group, watched).await?.map(|done| (parts, done))),
+            _ => {
+                let parts = Arc::new(parts);
+                let done = look(&parts, group, node, &watched).await?;
+                // Whoever ran them has let go of them.
+                let parts = Arc::into_inner(parts).ok_or(Error::Overloaded("the node is stopping"))?;
+                Ok(done.map(|done| (parts, done)))
             }
         }
-        scratch
-    }
-
-    /// One reply for each part, in their order.
-    fn reply(self, done: Done, node: &Node) -> Reply {
-        let mut answers = done.answers.into_iter();
-        let mut replies = Vec::with_capacity(self.parts.len());
-        for (part, looked) in self.parts.into_iter().zip(done.looked) {
-            let reply = match (part.plan, looked) {
-                (_, Some(reply)) | (Plan::Local(reply), None) => reply,
-                (Plan::Write { actions, reply }, None) => {
-                    reply(answers.by_ref().take(actions.len()).map(Ok).collect())
-                }
-                (Plan::Read(_) | Plan::Walk(_) | Plan::Transaction(_), None) => {
-                    unreachable!("whatever looks has looked, and no transaction is queued")
-                }
-            };
-            node.metrics.count(part.command, Outcome::from(&reply));
-            replies.push(reply);
-        }
-        Reply::Array(replies)
     }
 }
 
-/// What was read, part by part, and what it relies on.
-struct Attempt {
-    looked: Vec<Option<Reply>>,
-    guards: Vec<Guard>,
+/// What only writes.
+async fn write<G: Group>(parts: &[Part], group: &G, watched: Vec<Guard>) -> Result<Option<Done>, Error> {
+    let actions = |part: &Part| match &part.plan {
+        Plan::Write { actions, .. } => actions.clone(),
+        _ => Vec::new(),
+    };
+    let actions: Vec<Vec<Action>> = parts.iter().map(actions).collect();
+    let parts = actions.iter().map(|actions| Seen { reply: None, answers: actions.len() }).collect();
+    let effects = Effects { guards: watched, actions: actions.into_iter().flatten().collect() };
+    Ok(propose(group, effects, "exec").await?.map(|answers| Done { parts, answers }))
 }
 
+/// What looks at anything.
+async fn look<G: Group>(
+    parts: &Arc<Vec<Part>>,
+    group: &G,
+    node: &Arc<Node>,
+    watched: &[Guard],
+) -> Result<Option<Done>, Error> {
+    for _ in 0..TRANSACTION_ATTEMPTS_MAX {
+        let reading = Arc::new(group.read().await?);
+        if !hold(group, &*reading, watched).await? {
+            return Ok(None);
+        }
+        let (here, of, looked) = (parts.clone(), node.clone(), reading.clone());
+        let attempt = move |engine: &mut Engine, in_time: &dyn Fn() -> bool| {
+            try_here(&here, &*looked, &of, engine, in_time)
+        };
+        let (seen, mut effects) = node.lanes.run(&node.metrics, attempt).await?;
+        effects.guards.extend(watched.iter().cloned());
+        if let Some(answers) = commit(group, &*reading, effects, "exec").await? {
+            return Ok(Some(Done { parts: seen, answers }));
+        }
+        node.metrics.transaction_conflicts.add(1);
+    }
+    Err(Error::TransactionConflict)
+}
+
+/// Does it all on copies: a part sees what the parts before it have written.
+fn try_here<L: Look>(
+    parts: &[Part],
+    reading: &L,
+    node: &Node,
+    engine: &mut Engine,
+    in_time: &dyn Fn() -> bool,
+) -> Result<(Vec<Seen>, Effects), Stop> {
+    let keys = parts.iter().flat_map(|part| match &part.plan {
+        Plan::Script(evaluation) => evaluation.keys(),
+        _ => part.keys.clone(),
+    });
+    let keys: Vec<Key> = keys.collect();
+    let mut overlay = Overlay::new(reading, node.now_ms(), in_time, keys.iter());
+    let mut seen = Vec::with_capacity(parts.len());
+    for part in parts {
+        overlay.go_on()?;
+        let before = overlay.actions().len();
+        let reply = match &part.plan {
+            Plan::Write { actions, .. } => {
+                overlay.write(actions)?;
+                None
+            }
+            Plan::Script(evaluation) => {
+                let reply = evaluation.run_on(&mut overlay, node, engine)?;
+                overlay.count(&reply)?;
+                Some(reply)
+            }
+            _ => overlay.look_at(part)?,
+        };
+        seen.push(Seen { reply, answers: overlay.actions().len() - before });
+    }
+    Ok((seen, overlay.effects()))
+}
+
+/// One reply for each part, in their order.
+fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
+    let mut answers = done.answers.into_iter();
+    let mut replies = Vec::with_capacity(parts.len());
+    for (part, seen) in parts.into_iter().zip(done.parts) {
+        let own: Vec<Answer> = answers.by_ref().take(seen.answers).collect();
+        let reply = match (part.plan, seen.reply) {
+            (_, Some(reply)) | (Plan::Local(reply), None) => reply,
+            (Plan::Write { reply, .. }, None) => reply(own.into_iter().map(Ok).collect()),
+            (Plan::Read(_) | Plan::Walk(_) | Plan::Script(_) | Plan::Transaction(_), None) => {
+                unreachable!("whatever looks has looked, and no transaction is queued")
+            }
+        };
+        node.metrics.count(part.command, Outcome::from(&reply));
+        replies.push(reply);
+    }
+    Reply::Array(replies)
+}
+
+/// What a part has seen, if it looks, and how many of the log's answers are its own.
+#[derive(Default)]
+struct Seen {
+    reply: Option<Reply>,
+    answers: usize,
+}
+
+/// Of all parts, in their order.
 struct Done {
-    looked: Vec<Option<Reply>>,
-    /// Of all actions, in their order.
+    parts: Vec<Seen>,
     answers: Vec<Answer>,
 }
 
-fn look_at(part: &Part, view: &View<'_>) -> Option<Reply> {
-    match &part.plan {
-        Plan::Read(on_view) => Some(on_view(Ok(view))),
-        Plan::Walk(walk) => {
-            let mut walk = walk.clone();
-            loop {
-                let ahead = walk.ahead(view);
-                walk = match walk.go(ahead) {
-                    Ok(walk) => walk,
-                    Err(reply) => return Some(reply),
-                };
-            }
-        }
-        Plan::Local(_) | Plan::Write { .. } | Plan::Transaction(_) => None,
+impl Done {
+    /// No part has looked at anything, and nothing was asked of the log.
+    fn nothing(parts: &[Part]) -> Self {
+        Self { parts: parts.iter().map(|_| Seen::default()).collect(), answers: Vec::new() }
     }
 }
 
-fn failed(failure: Failure) -> Reply {
-    Error::from(failure).into()
+/// Has the log do what was done on copies, if what was relied on is still so; `None`: it is not, and nothing was done.
+/// What wrote nothing is only compared with the state.
+pub(crate) async fn commit<G: Group>(
+    group: &G,
+    reading: &G::Reading,
+    effects: Effects,
+    command: &'static str,
+) -> Result<Option<Vec<Answer>>, Error> {
+    if !effects.actions.is_empty() {
+        return propose(group, effects, command).await;
+    }
+    // What was copied at one moment was so at that moment; of several moments, it must be so together.
+    let is_one_moment = effects.guards.windows(2).all(|two| two[0].as_of() == two[1].as_of());
+    let is_so = is_one_moment || hold(group, reading, &effects.guards).await?;
+    Ok(is_so.then(Vec::new))
+}
+
+/// Whether guards hold. Of keys that are absent it is not known before traces of them are kept, which the first guard in
+/// the log begins.
+async fn hold<G: Group>(group: &G, reading: &G::Reading, guards: &[Guard]) -> Result<bool, Error> {
+    let (hold, is_traced) =
+        reading.look(|view| (guards.iter().all(|guard| view.state.holds(guard)), view.state.is_traced()));
+    if !hold && !is_traced {
+        propose(group, Effects { guards: guards.to_vec(), actions: Vec::new() }, "watch").await?;
+    }
+    Ok(hold)
+}
+
+/// What the actions answered; `None`: a guard did not hold, and nothing was done.
+async fn propose<G: Group>(
+    group: &G,
+    effects: Effects,
+    command: &'static str,
+) -> Result<Option<Vec<Answer>>, Error> {
+    let Effects { guards, actions } = effects;
+    if guards.len() > TRANSACTION_GUARDS_MAX || actions.len() > TRANSACTION_ACTIONS_MAX {
+        return Err(Error::ScriptTooLong);
+    }
+    match group.propose(vec![Action::Transaction { guards, actions }]).await.pop() {
+        Some(Ok(Answer::All(answers))) => Ok(Some(answers)),
+        Some(Ok(Answer::Conflict)) => Ok(None),
+        Some(Ok(Answer::Refused(refusal))) => Err(Error::refused(command, refusal)),
+        Some(Ok(answer)) => Err(Error::unexpected(command, &answer)),
+        Some(Err(failure)) => Err(failure.into()),
+        None => Err(Error::OutcomeUnknown),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::Action;
+
     use crate::limits::TRANSACTION_ATTEMPTS_MAX;
     use crate::options::Options;
     use crate::testing::{Bench, set};
@@ -302,6 +342,58 @@ mod tests {
         let (said, n) = exec_while(TRANSACTION_ATTEMPTS_MAX, false);
         assert!(said.starts_with("-TRYAGAIN"), "{said}");
         assert_eq!(n, r"$-1\r\n");
+    }
+
+    /// `EXEC` of these, when somebody does `action` between the look and the proposal.
+    fn exec_after(action: Action, requests: &[&str]) -> String {
+        let mut bench = Bench::new(Options::default());
+        bench.say("MULTI");
+        for request in requests {
+            assert_eq!(bench.say(request), r"+QUEUED\r\n", "{request}");
+        }
+        bench.model.interfere(1, action);
+        bench.say("EXEC")
+    }
+
+    #[test]
+    fn what_is_written_in_view_of_a_key_relies_on_it() {
+        let done = exec_after(set(b"b", b"x"), &["MSETNX a 1 b 2", "GET a"]);
+        assert_eq!(done, r"*2\r\n:0\r\n$-1\r\n");
+        let done = exec_after(set(b"a", b"7"), &["INCR a", "GET a"]);
+        assert_eq!(done, r"*2\r\n:8\r\n$1\r\n8\r\n");
+        let done = exec_after(set(b"other", b"7"), &["SET a 1", "DBSIZE"]);
+        assert_eq!(done, r"*2\r\n+OK\r\n:2\r\n");
+    }
+
+    /// Nothing is known of absent keys before the first guard has been in the log.
+    #[test]
+    fn a_watched_absent_key_fails_at_most_once_for_nothing() {
+        let mut bench = Bench::new(Options::default());
+        let said = [(); 2].map(|()| {
+            for request in ["WATCH k", "MULTI", "GET k", "SET k 1"] {
+                bench.say(request);
+            }
+            bench.say("EXEC")
+        });
+        assert_eq!(said, [r"*-1\r\n", r"*2\r\n$-1\r\n+OK\r\n"]);
+    }
+
+    #[test]
+    fn answers_and_replies_have_their_limits() {
+        let mut bench = Bench::new(Options::default());
+        let long = "x".repeat(60_000);
+        bench.say(&format!("SET k {long}"));
+        bench.say("MULTI");
+        for _ in 0..3 {
+            bench.say("GETEX k PERSIST");
+        }
+        assert!(bench.say("EXEC").starts_with("-ERR command not executed: longer than"));
+        bench.say("MULTI");
+        for _ in 0..200 {
+            bench.say("GET k");
+        }
+        let said = bench.say("EXEC");
+        assert!(said.starts_with("-ERR the replies between MULTI and EXEC are longer"), "{}", &said[..100]);
     }
 
     #[test]

@@ -176,7 +176,13 @@ impl Node {
         let api = tokio::spawn(api::serve(replica.clone(), wall_ms.clone(), incoming, until(stopped)));
         let redis = redis::Server::new(
             replica.clone(),
-            redis::Environment { wall_ms, spawn: Arc::new(|task| drop(tokio::spawn(task))) },
+            redis::Environment {
+                wall_ms,
+                spawn: Arc::new(|task| drop(tokio::spawn(task))),
+                aside: Arc::new(|work| work()),
+                // A script has its steps: time stands still while it runs.
+                clock: Arc::new(|| Duration::ZERO),
+            },
             redis::Options { allow_flush: false, port: REDIS_PORT, ..redis::Options::default() },
         );
         let redis_served = tokio::spawn({

@@ -71,7 +71,7 @@ async fn serve(config: Config) -> Result<()> {
     let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
     let api =
         tokio::spawn(api::serve(replica.clone(), wall_ms, accept_any(api_listener), until(stopped.clone())));
-    let redis = redis_server(&config, password, replica.clone());
+    let redis = redis_server(&config, password, replica.clone(), &redis_runtime);
     let redis_served = {
         let redis = redis.clone();
         redis_runtime.spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
@@ -112,7 +112,12 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn redis_server(config: &Config, password: Option<String>, replica: Replica) -> redis::Server<Replica> {
+fn redis_server(
+    config: &Config,
+    password: Option<String>,
+    replica: Replica,
+    runtime: &Handle,
+) -> redis::Server<Replica> {
     let listen = config.advertise(Door::Redis);
     let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let options = redis::Options {
@@ -122,9 +127,12 @@ fn redis_server(config: &Config, password: Option<String>, replica: Replica) -> 
         run_id: format!("{:040x}", rand::random::<u128>()),
         ..redis::Options::default()
     };
+    let (runtime, started) = (runtime.clone(), std::time::Instant::now());
     let environment = redis::Environment {
         wall_ms: Arc::new(world::wall_ms),
         spawn: Arc::new(|task| drop(tokio::spawn(task))),
+        aside: Arc::new(move |work| drop(runtime.spawn_blocking(work))),
+        clock: Arc::new(move || started.elapsed()),
     };
     redis::Server::new(replica, environment, options)
 }

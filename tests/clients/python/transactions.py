@@ -41,6 +41,7 @@ class Teller(threading.Thread):
         self.accounts, self.over = accounts, over
         self.random = random.Random(seed)
         self.done = self.conflicts = self.unknown = self.refused = 0
+        self.sent = False
         self.wrong = []
 
     def run(self):
@@ -53,14 +54,20 @@ class Teller(threading.Thread):
                 self.conflicts += 1
             except (redis.BusyLoadingError, redis.exceptions.TryAgainError):
                 self.refused += 1
+            except redis.ConnectionError:
+                # Only what was sent as a whole may have been done.
+                self.unknown += self.sent
+                self.refused += not self.sent
+                self.over.wait(0.05)
             except redis.RedisError as error:
-                if str(error).startswith("TIMEOUT") or isinstance(error, redis.ConnectionError):
+                if str(error).startswith("TIMEOUT"):
                     self.unknown += 1
                 else:
                     self.wrong.append(f"{type(error).__name__}: {error}")
                     return
 
     def move(self, giver, taker, amount):
+        self.sent = False
         with self.client.pipeline() as pipe:
             pipe.watch(giver, taker)
             given, taken = int(pipe.get(giver)) - amount, int(pipe.get(taker)) + amount
@@ -72,6 +79,7 @@ class Teller(threading.Thread):
             if reads:
                 pipe.get(giver)
                 pipe.mget(giver, taker)
+            self.sent = True
             replies = pipe.execute()
             if reads and replies[3:] != [str(given), [str(given), str(taken)]]:
                 self.wrong.append(f"read {replies[3:]} after writing {given} and {taken}")

@@ -51,7 +51,7 @@ enum Kind {
 impl Reader<'_> {
     fn value(&mut self, token: Token, depth: usize) -> Result<LuaValue, Flaw> {
         self.values += 1;
-        if self.values % VALUES_PER_LOOK == 0 && self.watch.look().is_some() {
+        if self.values.is_multiple_of(VALUES_PER_LOOK) && self.watch.look().is_some() {
             return Err(Refused::new("the run is over").into());
         }
         match token.kind {
@@ -157,7 +157,7 @@ impl Reader<'_> {
         let begins = rest.iter().copied().find(|byte| !matches!(byte, b'-' | b'+')).unwrap_or_default();
         let is_number = rest[0].is_ascii_digit() || matches!(rest[0], b'-' | b'+');
         let is_name = matches!(begins.to_ascii_lowercase(), b'i' | b'n');
-        if !is_number && !(is_name && self.settings.decode_invalid) {
+        if !(is_number || is_name && self.settings.decode_invalid) {
             return Kind::Invalid("invalid token");
         }
         match number(rest, self.settings.decode_invalid) {

@@ -51,7 +51,7 @@ impl Writer<'_> {
         if self.json.len() > MEMORY_BYTES_MAX {
             self.watch.end(Limit::Memory);
         }
-        let is_over = self.values % VALUES_PER_LOOK == 0 && self.watch.look().is_some();
+        let is_over = self.values.is_multiple_of(VALUES_PER_LOOK) && self.watch.look().is_some();
         if is_over || self.watch.over().is_some() {
             return Err(Refused::new("the run is over").into());
         }

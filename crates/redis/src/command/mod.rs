@@ -54,6 +54,9 @@ pub(crate) struct Spec {
     pub(crate) open_to_strangers: bool,
     /// Done at once also between `MULTI` and `EXEC`, instead of being queued.
     pub(crate) is_never_queued: bool,
+    /// It changes the connection or the node and not the group: it cannot be undone when `EXEC` does nothing, so that it
+    /// cannot be queued either.
+    pub(crate) changes_session: bool,
     pub(crate) handler: Handler,
 }
 

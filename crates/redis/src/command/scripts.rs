@@ -1,28 +1,20 @@
-//! `EVAL` and `SCRIPT`: lock scripts, as actions.
+//! `EVAL` and `SCRIPT`. A script that does what one action does becomes that action; every other one is run.
 
 use std::sync::Arc;
 
 use super::{Arity, Call, Subcommand};
-use crate::error::echo;
+use crate::evaluation::Evaluation;
 use crate::metrics::Count;
 use crate::plan::Plan;
-use crate::script::{self, Inputs, Script, Site};
+use crate::script::{self, Inputs, Meaning, Script, Site};
 use crate::{Error, Reply};
 
 pub(super) fn eval(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let source = call.arguments.take()?;
-    let read_only = engine(&source)?;
-    let inputs = inputs(call)?;
-    let script = load(call, &source)?;
-    run(call, &script, inputs, read_only)
+    evaluate(call, false)
 }
 
 pub(super) fn eval_ro(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let source = call.arguments.take()?;
-    engine(&source)?;
-    let inputs = inputs(call)?;
-    let script = load(call, &source)?;
-    run(call, &script, inputs, true)
+    evaluate(call, true)
 }
 
 pub(super) fn evalsha(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -33,58 +25,56 @@ pub(super) fn evalsha_ro(call: &mut Call<'_>) -> Result<Plan, Error> {
     evaluate_sha(call, true)
 }
 
+fn evaluate(call: &mut Call<'_>, read_only: bool) -> Result<Plan, Error> {
+    let source = call.arguments.take()?;
+    let inputs = inputs(call)?;
+    let script = load(call, source)?;
+    run(call, script, inputs, read_only)
+}
+
 fn evaluate_sha(call: &mut Call<'_>, read_only: bool) -> Result<Plan, Error> {
     let sha = call.arguments.take()?;
     let inputs = inputs(call)?;
     let script = call.node.scripts.lock().get(&sha).ok_or(Error::NoScript)?;
-    run(call, &script, inputs, read_only)
+    run(call, script, inputs, read_only)
 }
 
-fn run(call: &Call<'_>, script: &Arc<Script>, inputs: Inputs, read_only: bool) -> Result<Plan, Error> {
+fn run(call: &Call<'_>, script: Script, inputs: Inputs, read_only: bool) -> Result<Plan, Error> {
+    let Script { source, meaning } = script;
+    let read_only = read_only || source.flags().no_writes;
     let site = Site { command: call.name, database: call.session.database, read_only };
-    let plan = script::plan(script, inputs, site);
     let metrics = &call.node.metrics;
-    match &plan {
-        Err(Error::UnsupportedScript { reason }) => {
-            tracing::warn!(sha = script.sha, reason, "an unsupported script");
-            metrics.scripts_unrecognised.add(1);
+    let plan = meaning.map(|meaning| script::plan(&meaning, inputs.clone(), site));
+    match plan {
+        Some(Ok(plan)) => {
+            metrics.scripts_recognised.add(1);
+            return Ok(plan);
         }
-        _ => metrics.scripts_recognised.add(1),
+        Some(Err(Error::UnsupportedScript { reason })) => {
+            tracing::debug!(sha = source.sha(), reason, "a script that is no single action");
+        }
+        _ => {}
     }
-    plan
+    metrics.scripts_unrecognised.add(1);
+    let Inputs { keys, arguments } = inputs;
+    let inputs = lua::Inputs { keys, arguments, seed: 0 };
+    let session = call.session.clone();
+    Ok(Plan::Script(Box::new(Evaluation { script: source, inputs, session, read_only })))
 }
 
-/// Reads a script and remembers it, as Redis does with every one that it is sent.
-fn load(call: &Call<'_>, source: &[u8]) -> Result<Arc<Script>, Error> {
-    let known = call.node.scripts.lock().get(script::sha_of(source).as_bytes());
+/// Understands a script and remembers it, as Redis does with every one that it is sent.
+fn load(call: &Call<'_>, source: bytes::Bytes) -> Result<Script, Error> {
+    let wrong = |error: lua::Error| Error::Custom(error.to_string());
+    let source = lua::Script::new(source).map_err(wrong)?;
+    let known = call.node.scripts.lock().get(source.sha().as_bytes());
     if let Some(script) = known {
         return Ok(script);
     }
-    match Script::read(source) {
-        Ok(script) => {
-            let script = Arc::new(script);
-            call.node.scripts.lock().put(script.clone());
-            Ok(script)
-        }
-        Err(script::Unsupported(reason)) => {
-            tracing::warn!(sha = script::sha_of(source), reason, "an unsupported script");
-            call.node.metrics.scripts_unrecognised.add(1);
-            Err(Error::UnsupportedScript { reason })
-        }
-    }
-}
-
-/// The line `#!lua flags=…` before a script; whether it says that the script writes nothing.
-fn engine(source: &[u8]) -> Result<bool, Error> {
-    if !source.starts_with(b"#!") {
-        return Ok(false);
-    }
-    let line = source.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let engine = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    if engine != b"#!lua" {
-        return Err(Error::ScriptEngine(echo(engine)));
-    }
-    Ok(String::from_utf8_lossy(line).contains("no-writes"))
+    call.node.compiler.lock().check(&source).map_err(wrong)?;
+    let meaning = Meaning::read(&source).ok().map(Arc::new);
+    let script = Script { source: Arc::new(source), meaning };
+    call.node.scripts.lock().put(script.clone());
+    Ok(script)
 }
 
 /// `numkeys key … argument …`.
@@ -117,9 +107,8 @@ static SUBCOMMANDS: &[Subcommand] = &[
 
 fn script_load(call: &mut Call<'_>) -> Result<Plan, Error> {
     let source = call.arguments.take()?;
-    engine(&source)?;
-    let script = load(call, &source)?;
-    Ok(Plan::Local(Reply::text(script.sha.clone())))
+    let script = load(call, source)?;
+    Ok(Plan::Local(Reply::text(script.source.sha().to_owned())))
 }
 
 fn exists(call: &mut Call<'_>) -> Result<Plan, Error> {

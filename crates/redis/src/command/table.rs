@@ -19,7 +19,16 @@ const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
 
 const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: Handler) -> Spec {
     let arity = Arity(arity);
-    Spec { name, arity, kind, keys, open_to_strangers: false, is_never_queued: false, handler }
+    Spec {
+        name,
+        arity,
+        kind,
+        keys,
+        open_to_strangers: false,
+        is_never_queued: false,
+        changes_session: false,
+        handler,
+    }
 }
 
 const fn read(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> Spec {
@@ -47,6 +56,11 @@ const fn listing(name: &'static str, arity: i32, handler: Handler) -> Spec {
     spec(name, arity, Kind::Listing, NO_KEYS, handler)
 }
 
+/// Of the connection or the node itself.
+const fn session(spec: Spec) -> Spec {
+    Spec { changes_session: true, ..spec }
+}
+
 /// Also before authentication.
 const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
     Spec { open_to_strangers: true, ..server(name, arity, handler) }
@@ -55,11 +69,11 @@ const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
 /// Invariant: sorted by name, so that [`find`] may halve.
 pub(crate) static COMMANDS: &[Spec] = &[
     server("asking", 1, server::cluster_disabled),
-    open("auth", -2, connection::auth),
-    server("client", -2, client::client),
+    session(open("auth", -2, connection::auth)),
+    session(server("client", -2, client::client)),
     server("cluster", -2, server::cluster_disabled),
     server("command", -1, introspection::command),
-    server("config", -2, config::config),
+    session(server("config", -2, config::config)),
     listing("dbsize", 1, listing::dbsize),
     write("decr", 2, ONE_KEY, strings::decr),
     write("decrby", 3, ONE_KEY, strings::decrby),
@@ -82,7 +96,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("getdel", 2, ONE_KEY, strings::getdel),
     write("getex", -2, ONE_KEY, strings::getex),
     write("getset", 3, ONE_KEY, strings::getset),
-    open("hello", -1, connection::hello),
+    session(open("hello", -1, connection::hello)),
     write("incr", 2, ONE_KEY, strings::incr),
     write("incrby", 3, ONE_KEY, strings::incrby),
     server("info", -1, info::info),
@@ -110,8 +124,8 @@ pub(crate) static COMMANDS: &[Spec] = &[
     Spec { is_never_queued: true, ..open("reset", 1, connection::reset) },
     server("role", 1, server::role),
     listing("scan", -2, listing::scan),
-    server("script", -2, scripts::script),
-    server("select", 2, connection::select),
+    session(server("script", -2, scripts::script)),
+    session(server("select", 2, connection::select)),
     write("set", -3, ONE_KEY, strings::set),
     write("setex", 4, ONE_KEY, strings::setex),
     write("setnx", 3, ONE_KEY, strings::setnx),

@@ -1,8 +1,5 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`.
 
-use domain::Guard;
-use domain::limits::TRANSACTION_GUARDS_MAX;
-
 use super::Call;
 use crate::plan::Plan;
 use crate::transaction::{Queue, Transaction};
@@ -38,23 +35,16 @@ pub(super) fn watch(call: &mut Call<'_>) -> Result<Plan, Error> {
     if call.session.queue.is_some() {
         return Err(Error::WatchInsideMulti);
     }
-    let keys = call.arguments.keys(call.session.database)?;
     let watched = call.session.watched.clone();
-    Ok(Plan::read(move |view| {
-        let as_of = view.state.serial();
-        let mut watched = watched.lock();
-        if watched.len() + keys.len() > TRANSACTION_GUARDS_MAX {
-            return Error::TooManyKeys.into();
+    let keys =
+        call.arguments.own_keys(call.session.database).inspect_err(|_| watched.lock().failed = true)?;
+    Ok(Plan::Read(Box::new(move |view| match view {
+        Ok(view) => watched.lock().add(&keys, view.state.serial()).map_or_else(Reply::Error, |()| Reply::OK),
+        Err(failure) => {
+            watched.lock().failed = true;
+            Error::from(failure).into()
         }
-        for key in &keys {
-            // The first look counts.
-            let known = |guard: &Guard| matches!(guard, Guard::Key { key: of, .. } if of == key);
-            if !watched.iter().any(known) {
-                watched.push(Guard::Key { key: key.clone(), as_of });
-            }
-        }
-        Reply::OK
-    }))
+    })))
 }
 
 pub(super) fn unwatch(call: &mut Call<'_>) -> Result<Plan, Error> {

@@ -94,6 +94,11 @@ fn scripts() {
 }
 
 #[test]
+fn evaluation() {
+    hold(include_str!("evaluation.txt"), Options::default());
+}
+
+#[test]
 fn transactions() {
     hold(include_str!("transactions.txt"), with_flush());
 }

@@ -8,7 +8,7 @@ use domain::{Action, Answer, ExpireCondition, Expiry, Key, SetCondition};
 
 use super::evaluate;
 use super::world::{Case, Change, End, Stop, World};
-use super::{Inputs, Script, Unsupported};
+use super::{Inputs, Meaning, Unsupported};
 use crate::plan::{Plan, VIRTUAL_PREFIX, View};
 use crate::{Error, Failure, Reply};
 
@@ -22,7 +22,7 @@ pub(crate) struct Site {
 }
 
 /// The plan that is this script with these inputs.
-pub(crate) fn plan(script: &Arc<Script>, inputs: Inputs, site: Site) -> Result<Plan, Error> {
+pub(crate) fn plan(script: &Arc<Meaning>, inputs: Inputs, site: Site) -> Result<Plan, Error> {
     let told = |stop| error(script, stop);
     let cases = Cases::try_all(script, &inputs).map_err(told)?;
     if cases.write_nothing() {
@@ -59,7 +59,7 @@ struct Cases {
 }
 
 impl Cases {
-    fn try_all(script: &Script, inputs: &Inputs) -> Result<Self, Stop> {
+    fn try_all(script: &Meaning, inputs: &Inputs) -> Result<Self, Stop> {
         let mut names = Vec::new();
         let mut holders = Vec::new();
         let mut seen = |case| {
@@ -303,7 +303,7 @@ impl Cases {
 }
 
 /// A script that writes nothing is evaluated against the key as it is.
-fn reading(script: Arc<Script>, inputs: Inputs, site: Site, cases: Cases) -> Plan {
+fn reading(script: Arc<Meaning>, inputs: Inputs, site: Site, cases: Cases) -> Plan {
     let Some(name) = cases.name else {
         return Plan::Local(cases.absent.reply.unwrap_or(Reply::Null));
     };
@@ -363,7 +363,7 @@ fn one(texts: &[Bytes], otherwise: &str) -> Result<Option<Bytes>, Unsupported> {
     }
 }
 
-fn error(script: &Script, stop: Stop) -> Error {
+fn error(script: &Meaning, stop: Stop) -> Error {
     match stop {
         Stop::Unsupported(Unsupported(reason)) => Error::UnsupportedScript { reason },
         Stop::Error(Error::InScript { message, .. }) => Error::InScript { message, sha: script.sha.clone() },

@@ -37,7 +37,12 @@ impl Host {
     fn new(options: Options) -> Self {
         let model = Model::default();
         let spawn = |task| drop(tokio::spawn(task));
-        let environment = Environment { wall_ms: Arc::new(|| WALL_MS), spawn: Arc::new(spawn) };
+        let environment = Environment {
+            wall_ms: Arc::new(|| WALL_MS),
+            spawn: Arc::new(spawn),
+            aside: Arc::new(|work| work()),
+            clock: Arc::new(|| Duration::ZERO),
+        };
         let server = Server::new(model.clone(), environment, options);
         let (door, mut arrivals) = mpsc::unbounded_channel::<Counted>();
         let serving = server.clone();

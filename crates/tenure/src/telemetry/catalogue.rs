@@ -273,10 +273,31 @@ const REDIS: &[Instrument] = &[
     counter("tenure_resp_authentication_failures_total", "Wrong Redis passwords.", |seen| {
         atomic(&seen.redis.authentication_failures)
     }),
-    counter("tenure_resp_scripts_total", "Redis scripts seen, by whether they were recognised.", |seen| {
-        let recognised = [("yes", &seen.redis.scripts_recognised), ("no", &seen.redis.scripts_unrecognised)];
-        labelled("recognised", recognised.map(|(label, count)| (label, count.load(Relaxed))))
-    }),
+    counter(
+        "tenure_resp_scripts_total",
+        "Redis scripts called, by whether they were recognised as one action; the others were run.",
+        |seen| {
+            let recognised =
+                [("yes", &seen.redis.scripts_recognised), ("no", &seen.redis.scripts_unrecognised)];
+            labelled("recognised", recognised.map(|(label, count)| (label, count.load(Relaxed))))
+        },
+    ),
+    counter(
+        "tenure_resp_scripts_slow_total",
+        "Redis scripts that took longer than a lock script may.",
+        |seen| atomic(&seen.redis.scripts_slow),
+    ),
+    counter(
+        "tenure_resp_conflicts_total",
+        "Runs of Redis scripts and transactions that began anew because others changed what they had read.",
+        |seen| {
+            let conflicts = [
+                ("script", &seen.redis.script_conflicts),
+                ("transaction", &seen.redis.transaction_conflicts),
+            ];
+            labelled("kind", conflicts.map(|(label, count)| (label, count.load(Relaxed))))
+        },
+    ),
 ];
 
 const HTTP: &[Instrument] = &[
