@@ -12,6 +12,7 @@ mod identity;
 mod leadership;
 mod leases;
 mod members;
+mod scripts;
 mod snapshot;
 pub(crate) mod status;
 mod transactions;
