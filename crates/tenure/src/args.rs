@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::dev::Dev;
+use crate::exec::{Exec, Guard};
 use crate::output::Format;
 
 /// Decides which trading process may act, and keeps that decision through failure.
@@ -68,6 +69,9 @@ pub enum Command {
     /// Leases: at most one holder at a time, with a fencing token that only grows.
     #[command(subcommand)]
     Lease(Lease),
+    /// The inner half of `lease exec`.
+    #[command(hide = true)]
+    LeaseGuard(Guard),
     /// One question, one answer, for monitors. Exit code: 0 ok, 1 warning, 2 critical, 3 unknown.
     #[command(subcommand)]
     Check(Check),
@@ -177,6 +181,8 @@ pub enum Lease {
     Watch {
         name: String,
     },
+    /// Run a program only while the lease is held. Exit code: the program's, 75 never acquired, 76 lost.
+    Exec(Exec),
 }
 
 #[derive(Subcommand, Debug)]

@@ -15,6 +15,13 @@ pub enum Exit {
     Conflict = 6,
     Unknown = 7,
     Refused = 8,
+    /// `lease exec`: the wait was over, or a request to stop came first.
+    NeverAcquired = 75,
+    /// `lease exec`: the program was stopped.
+    Lost = 76,
+    /// `lease exec`, as shells have it.
+    CannotBeRun = 126,
+    NoSuchProgram = 127,
 }
 
 /// A failure with its cause and the next command to try.

@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod dev;
+mod exec;
 mod failure;
 mod node;
 mod output;
@@ -14,13 +15,14 @@ mod telemetry;
 mod world;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Lease};
 use crate::failure::{Exit, Failure};
 
 /// The C library's returns memory to the system and takes it back many times a second, and every such change stops all
@@ -36,18 +38,24 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     log_to_stderr();
-    let json = args.output.is_json();
+    let format = args.output;
+    let done = |()| ExitCode::SUCCESS;
     let result = match &args.command {
-        Command::Node { config, end_with } => end_with_parent(*end_with).and_then(|()| node::run(config)),
-        Command::Dev(dev) => dev::run(dev),
-        _ => command::run(args),
+        Command::Node { config, end_with } => run_node(config, *end_with).map(done),
+        Command::Dev(dev) => dev::run(dev).map(done),
+        Command::Lease(Lease::Exec(exec)) => exec::run(exec, &args.endpoints, format),
+        Command::LeaseGuard(guard) => exec::run_guard(guard, format),
+        _ => command::run(args).map(done),
     };
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let error = match result {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     let failure = error.downcast::<Failure>().unwrap_or_else(|error| {
         let message = format!("{error:#}");
         Failure::new(Exit::Error, "ERROR", message, "tenure --help")
     });
-    failure.print(json);
+    failure.print(format.is_json());
     ExitCode::from(failure.exit as u8)
 }
 
@@ -83,11 +91,9 @@ fn log_to_stderr() {
 }
 
 /// A node of `tenure dev` ends when that does, however it ends.
-fn end_with_parent(parent: Option<u32>) -> anyhow::Result<()> {
-    let Some(parent) = parent else { return Ok(()) };
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    // It may have ended before the call above.
-    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-    anyhow::ensure!(now == Some(parent), "the process that started this node is gone");
-    Ok(())
+fn run_node(config: &Path, end_with: Option<u32>) -> anyhow::Result<()> {
+    if let Some(parent) = end_with {
+        world::end_with_parent(parent)?;
+    }
+    node::run(config)
 }

@@ -89,6 +89,18 @@ pub fn crash(reason: &str) {
     std::process::abort();
 }
 
+/// From now on this process ends when its parent does, however that ends; `parent` is who started it.
+pub fn end_with_parent(parent: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // It may have ended before the call above.
+    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if now == Some(parent) {
+        Ok(())
+    } else {
+        Err(io::Error::other("the process that started this one is gone"))
+    }
+}
+
 /// A panic in any task ends the process, also in builds that unwind: a node that lost a task is worse than none.
 pub fn abort_on_panic() {
     let default = std::panic::take_hook();

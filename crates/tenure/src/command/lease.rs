@@ -79,6 +79,7 @@ pub async fn run(client: &Client, lease: Lease, format: Format) -> Result<()> {
         }
         Lease::List => list(client, format).await,
         Lease::Watch { name } => watch(client, name, format).await,
+        Lease::Exec(_) => unreachable!("handled before"),
     }
 }
 

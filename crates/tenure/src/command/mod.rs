@@ -3,8 +3,8 @@
 mod bench;
 mod check;
 mod cluster;
-mod history;
-mod lease;
+pub mod history;
+pub mod lease;
 mod status;
 
 use std::io::{IsTerminal, Write};
@@ -51,9 +51,11 @@ async fn run_remote(args: Args) -> Result<()> {
             level => std::process::exit(level),
         },
         Command::Bench(bench) => bench::run(&client, bench, format).await,
-        Command::Dev(_) | Command::Node { .. } | Command::Config(_) | Command::Completion { .. } => {
-            unreachable!("handled before")
-        }
+        Command::Dev(_)
+        | Command::Node { .. }
+        | Command::Config(_)
+        | Command::Completion { .. }
+        | Command::LeaseGuard(_) => unreachable!("handled before"),
     }
 }
 
