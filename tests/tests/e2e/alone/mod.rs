@@ -2,6 +2,7 @@
 
 mod all_killed;
 mod dev;
+mod exec;
 mod holder_and_leader_killed;
 mod leader_frozen;
 mod leader_killed;

@@ -6,6 +6,7 @@ mod clients;
 mod clocks;
 mod config;
 mod election;
+mod exec;
 pub(crate) mod formats;
 mod health;
 mod identity;
