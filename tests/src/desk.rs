@@ -29,7 +29,7 @@ const WRITE: &str = r#"
 while :; do
   read -r now rest </proc/uptime
   echo "beat $$ ${TENURE_FENCING_TOKEN:-0} $now" >>"$1/diary"
-  [ "$asked" ] && asked=$((asked + 1)) && [ "$asked" -gt 150 ] && exit 3
+  [ "$asked" ] && asked=$((asked + 1)) && [ "$asked" -gt 300 ] && exit 3
   sleep 0.02
 done"#;
 
@@ -41,7 +41,7 @@ pub enum Kind {
     Stubborn,
     /// It starts two more, one of which leaves its group and session; their lock is the same.
     Parent,
-    /// At SIGTERM it goes on for three seconds, then ends with code 3.
+    /// At SIGTERM it goes on for six seconds, then ends with code 3.
     Slow,
 }
 

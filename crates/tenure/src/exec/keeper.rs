@@ -336,7 +336,7 @@ impl Keeper<'_> {
         match (self.lost.take(), told) {
             (Some(why), _) => End::Lost(why),
             (None, Some(Ended { overdue: true, .. })) => {
-                End::Lost("no renewal came in time; this process may have been stopped".into())
+                End::Lost("no renewal succeeded in time, or this process was stopped".into())
             }
             (None, Some(Ended { code, .. })) => End::Program(code),
             (None, None) if self.kills => End::Program(KILLED),
