@@ -50,8 +50,13 @@ class Teller(threading.Thread):
             try:
                 self.move(account(giver), account(taker), self.random.randint(1, 9))
                 self.done += 1
-            except redis.WatchError:
-                self.conflicts += 1
+            except redis.WatchError as error:
+                # redis-py says the same when the connection breaks, whatever has become of the EXEC.
+                if "Watched variable changed" in str(error):
+                    self.conflicts += 1
+                else:
+                    self.unknown += 1
+                    self.over.wait(0.05)
             except (redis.BusyLoadingError, redis.exceptions.TryAgainError):
                 self.refused += 1
             except redis.ConnectionError:
