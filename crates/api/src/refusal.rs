@@ -161,9 +161,11 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Status {
         Refusal::InvalidTtl => {
             Reason::Invalid.status(format!("ttl_ms must be between 1 and {}", domain::limits::TTL_MS_MAX))
         }
-        Refusal::NotAnInteger | Refusal::Overflow | Refusal::WallClock | Refusal::NotOnKeys => {
-            Reason::Invalid.status(format!("refused: {refusal:?}"))
-        }
+        Refusal::NotAnInteger
+        | Refusal::Overflow
+        | Refusal::WallClock
+        | Refusal::NoSuchKey
+        | Refusal::NotOnKeys => Reason::Invalid.status(format!("refused: {refusal:?}")),
         // These become errors of the proposal before they come here.
         Refusal::StaleStamp | Refusal::Late | Refusal::Overload => {
             Reason::OutcomeUnknown.status(format!("refused: {refusal:?}"))

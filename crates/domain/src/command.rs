@@ -60,6 +60,9 @@ pub enum Action {
     Touch { key: Key, expiry: Expiry },
     /// Add to a value that is a decimal integer; an absent key counts as 0.
     Increment { key: Key, by: i64 },
+    /// Give `to` what `from` holds, with its end; with `moves`, `from` is gone then, and must have been there. With
+    /// `if_absent`, only if there is no `to`.
+    Copy { from: Key, to: Key, if_absent: bool, moves: bool },
     /// Remove every key of one database, or of all.
     Flush { database: Option<u8>, audit: Box<Audit> },
 
@@ -169,6 +172,7 @@ impl Action {
             | Self::Expire { .. }
             | Self::Touch { .. }
             | Self::Increment { .. }
+            | Self::Copy { .. }
             | Self::Flush { .. }
             | Self::Acquire { .. }
             | Self::Renew { .. }
@@ -187,9 +191,10 @@ impl Action {
     /// The keys that it may make present.
     pub fn makes(&self) -> impl Iterator<Item = &Key> {
         let (one, many) = match self {
-            Self::Set { key, .. } | Self::Increment { key, .. } | Self::Acquire { key, .. } => {
-                (Some(key), &[][..])
-            }
+            Self::Set { key, .. }
+            | Self::Increment { key, .. }
+            | Self::Copy { to: key, .. }
+            | Self::Acquire { key, .. } => (Some(key), &[][..]),
             Self::SetMany { pairs, .. } => (None, &pairs[..]),
             _ => (None, &[][..]),
         };
@@ -225,7 +230,8 @@ impl Action {
 
     /// The keys that it may change, but for those of [`Action::Flush`], which names none.
     pub fn changes(&self) -> impl Iterator<Item = &Key> {
-        let (one, pairs, keys) = match self {
+        let (named, pairs, keys) = match self {
+            Self::Copy { from, to, .. } => ([Some(from), Some(to)], &[][..], &[][..]),
             Self::Set { key, .. }
             | Self::Take { key }
             | Self::Expire { key, .. }
@@ -233,12 +239,12 @@ impl Action {
             | Self::Increment { key, .. }
             | Self::Acquire { key, .. }
             | Self::Renew { key, .. }
-            | Self::Release { key, .. } => (Some(key), &[][..], &[][..]),
-            Self::SetMany { pairs, .. } => (None, &pairs[..], &[][..]),
-            Self::Remove { keys, .. } => (None, &[][..], &keys[..]),
-            _ => (None, &[][..], &[][..]),
+            | Self::Release { key, .. } => ([Some(key), None], &[][..], &[][..]),
+            Self::SetMany { pairs, .. } => ([None, None], &pairs[..], &[][..]),
+            Self::Remove { keys, .. } => ([None, None], &[][..], &keys[..]),
+            _ => ([None, None], &[][..], &[][..]),
         };
-        one.into_iter().chain(pairs.iter().map(|(key, _)| key)).chain(keys)
+        named.into_iter().flatten().chain(pairs.iter().map(|(key, _)| key)).chain(keys)
     }
 
     /// Whether somebody asked for it, or anything but the passing of time and the comparing of digests happened.
@@ -297,6 +303,7 @@ impl Action {
             }
             Self::Expire { key, holder, .. } => key.name.len() + holder.as_ref().map_or(0, |h| h.len()),
             Self::Take { key } | Self::Touch { key, .. } | Self::Increment { key, .. } => key.name.len(),
+            Self::Copy { from, to, .. } => from.name.len() + to.name.len(),
             Self::Acquire { key, holder, .. }
             | Self::Renew { key, holder, .. }
             | Self::Release { key, holder, .. } => key.name.len() + holder.len(),

@@ -333,6 +333,39 @@ impl Keyspace {
         Ok(Answer::Integer(sum))
     }
 
+    pub(crate) fn copy(
+        &mut self,
+        change: Change,
+        from: &Key,
+        to: Key,
+        if_absent: bool,
+        moves: bool,
+    ) -> Result<Answer, Refusal> {
+        if !to.fits() {
+            return Err(Refusal::TooLarge);
+        }
+        let entry = match self.entries.get(from) {
+            Some(entry) => entry.clone(),
+            None if moves => return Err(Refusal::NoSuchKey),
+            None => return Ok(Answer::Changed(false)),
+        };
+        let is_there = self.entries.contains_key(&to);
+        if if_absent && is_there {
+            return Ok(Answer::Changed(false));
+        }
+        if *from == to {
+            return Ok(Answer::Changed(true));
+        }
+        if moves {
+            self.remove(change.serial, from);
+        } else if !is_there && self.len() >= KEYS_MAX {
+            return Err(Refusal::Full);
+        }
+        let Change { epoch, serial, .. } = change;
+        self.insert(to, Entry { token: Token::new(epoch, serial), revision: serial, ..entry });
+        Ok(Answer::Changed(true))
+    }
+
     fn write(&mut self, change: Change, key: Key, value: Arc<[u8]>, expiry: Expiry) -> Result<(), Refusal> {
         if !key.fits() || value.len() > VALUE_BYTES_MAX {
             return Err(Refusal::TooLarge);

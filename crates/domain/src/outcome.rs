@@ -75,6 +75,8 @@ pub enum Refusal {
     InvalidTtl,
     /// A wall-clock end that no leader turned into a length.
     WallClock,
+    /// There is no key to be renamed.
+    NoSuchKey,
     /// A transaction holds an action that is not on keys.
     NotOnKeys,
 }

@@ -111,6 +111,9 @@ impl State {
             }
             Action::Touch { key, expiry } => self.keys.touch(change, key, expiry)?,
             Action::Increment { key, by } => self.keys.increment(change, key, by)?,
+            Action::Copy { from, to, if_absent, moves } => {
+                self.keys.copy(change, &from, to, if_absent, moves)?
+            }
             Action::Flush { database, audit } => {
                 if database.is_some_and(|database| database >= DATABASES) {
                     return Err(Refusal::TooLarge);

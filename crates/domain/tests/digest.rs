@@ -287,7 +287,7 @@ fn every_field_of_an_answer_changes_the_digest() {
     }
 }
 
-const REFUSALS: [Refusal; 10] = [
+const REFUSALS: [Refusal; 11] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -298,6 +298,7 @@ const REFUSALS: [Refusal; 10] = [
     Refusal::InvalidTtl,
     Refusal::WallClock,
     Refusal::NotOnKeys,
+    Refusal::NoSuchKey,
 ];
 
 #[test]

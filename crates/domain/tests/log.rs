@@ -150,6 +150,8 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(key, expiry, condition, holder)| Action::Expire { key, expiry, condition, holder }),
         1 => (key(), expiry()).prop_map(|(key, expiry)| Action::Touch { key, expiry }),
         2 => (key(), select(vec![0, 1, -1, i64::MIN])).prop_map(|(key, by)| Action::Increment { key, by }),
+        1 => (key(), key(), any::<bool>(), any::<bool>())
+            .prop_map(|(from, to, if_absent, moves)| Action::Copy { from, to, if_absent, moves }),
         1 => (option::of(0..17_u8), audit()).prop_map(|(database, audit)| Action::Flush { database, audit }),
     ];
     let leases = prop_oneof![

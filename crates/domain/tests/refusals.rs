@@ -50,7 +50,8 @@ fn actions() -> Vec<(&'static str, Action)> {
         ("take", Action::Take { key: k.clone() }),
         ("expire", Action::Expire { key: k.clone(), expiry, condition, holder: Some(me.clone()) }),
         ("touch", Action::Touch { key: k.clone(), expiry }),
-        ("increment", Action::Increment { key: n, by: 1 }),
+        ("increment", Action::Increment { key: n.clone(), by: 1 }),
+        ("copy", Action::Copy { from: k.clone(), to: n.clone(), if_absent: false, moves: true }),
         ("flush", Action::Flush { database: Some(0), audit: note() }),
         ("acquire", Action::Acquire { key: k.clone(), holder, ttl_ms: 5, take_over: true }),
         ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
@@ -77,7 +78,7 @@ fn actions() -> Vec<(&'static str, Action)> {
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 17] = [
+const SPOILS: [Spoil; 18] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -182,6 +183,13 @@ const SPOILS: [Spoil; 17] = [
         }
         _ => None,
     }),
+    ("nothing to rename", |_, command| match &mut command.action {
+        Action::Copy { from, .. } => {
+            from.name = (*b"absent").into();
+            Some(())
+        }
+        _ => None,
+    }),
     ("overflow", |_, command| match &mut command.action {
         Action::Increment { by, .. } => {
             *by = i64::MAX;
@@ -199,6 +207,7 @@ fn key_of(action: &mut Action) -> Option<&mut Key> {
         | Action::Expire { key, .. }
         | Action::Touch { key, .. }
         | Action::Increment { key, .. }
+        | Action::Copy { to: key, .. }
         | Action::Acquire { key, .. }
         | Action::Renew { key, .. }
         | Action::Release { key, .. } => Some(key),

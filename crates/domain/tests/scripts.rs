@@ -9,6 +9,7 @@
 //! | `entry [TIME] [index=N] [term=N] [stamp=TERM@TIME]` | opens an entry of the log, stamped TIME by the leader of its term; without a time it has no stamp; index and term go on from the entry before |
 //! | `set K V [nx\|xx\|ifeq=V\|ifne=V] [px=MS\|later=MS\|pxat=MS\|keepttl] [get]` | writes a key, as in Redis |
 //! | `mset K=V… [nx]`, `del K… [holder=V]`, `getdel K`, `incr K [BY]` | as in Redis; `many=N` names N keys |
+//! | `copy K L [nx]`, `rename K L [nx]` | as in Redis |
 //! | `expire K px=MS\|later=MS\|pxat=MS\|never [nx\|xx\|gt\|lt\|xxgt\|xxlt] [holder=V]`, `getex K …` | changes an end |
 //! | `acquire K HOLDER ttl=TIME [takeover]` | takes a lease |
 //! | `renew K HOLDER [token=N] [ttl=TIME]`, `release K HOLDER [token=N]` | keeps it, gives it back |
@@ -62,6 +63,7 @@ macro_rules! scripts {
 
 scripts! {
     checkpoint_agreement
+    copies
     epoch_raised
     expire_conditions
     expiry_order
@@ -322,6 +324,12 @@ impl Script {
                 let key = self.key(args)?;
                 Action::Increment { key, by: args.next_pos().map(str::parse).transpose()?.unwrap_or(1) }
             }
+            "copy" | "rename" => Action::Copy {
+                from: self.key(args)?,
+                to: self.key(args)?,
+                if_absent: word(args, "nx")?,
+                moves: command == "rename",
+            },
             "expire" | "getex" => {
                 let key = self.key(args)?;
                 let holder = args.take_key("holder").map(text);

@@ -108,6 +108,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::InvalidTtl => "the length is out of range",
         Refusal::WallClock => "an end by the wall clock",
         Refusal::NotOnKeys => "an action that is not on keys",
+        Refusal::NoSuchKey => "no such key",
     }
 }
 

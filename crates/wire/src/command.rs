@@ -68,6 +68,12 @@ impl From<&Action> for kind::Action {
             Action::Increment { key, by } => {
                 Self::Increment(log::Increment { key: Some(key.into()), by: *by })
             }
+            Action::Copy { from, to, if_absent, moves } => Self::Copy(log::Copy {
+                from: Some(from.into()),
+                to: Some(to.into()),
+                if_absent: *if_absent,
+                moves: *moves,
+            }),
             Action::Flush { database, audit } => {
                 Self::Flush(log::Flush { database: database.map(Into::into), audit: Some((&**audit).into()) })
             }
@@ -152,6 +158,9 @@ impl TryFrom<kind::Action> for Action {
             },
             kind::Action::Increment(log::Increment { key, by }) => {
                 Self::Increment { key: key_of("Increment.key", key)?, by }
+            }
+            kind::Action::Copy(log::Copy { from, to, if_absent, moves }) => {
+                Self::Copy { from: key_of("Copy.from", from)?, to: key_of("Copy.to", to)?, if_absent, moves }
             }
             kind::Action::Flush(log::Flush { database, audit }) => Self::Flush {
                 database: database.map(|database| database_of("Flush.database", database)).transpose()?,

@@ -117,6 +117,7 @@ impl From<domain::Refusal> for log::Refusal {
             domain::Refusal::InvalidTtl => Self::InvalidTtl,
             domain::Refusal::WallClock => Self::WallClock,
             domain::Refusal::NotOnKeys => Self::NotOnKeys,
+            domain::Refusal::NoSuchKey => Self::NoSuchKey,
         }
     }
 }
@@ -137,6 +138,7 @@ impl TryFrom<log::Refusal> for domain::Refusal {
             log::Refusal::InvalidTtl => Self::InvalidTtl,
             log::Refusal::WallClock => Self::WallClock,
             log::Refusal::NotOnKeys => Self::NotOnKeys,
+            log::Refusal::NoSuchKey => Self::NoSuchKey,
         })
     }
 }

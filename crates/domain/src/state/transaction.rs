@@ -43,14 +43,23 @@ impl State {
     /// The most that the answers can count for: each that tells a value tells the longest that its key has or gets.
     fn answer_bytes_max(&self, actions: &[Action]) -> usize {
         let mut longest: BTreeMap<&Key, usize> = BTreeMap::new();
-        for (key, bytes) in actions.iter().flat_map(Action::values) {
-            let known = longest.entry(key).or_default();
-            *known = bytes.max(*known);
+        let present = |key: &Key| self.keys.get(key).map_or(0, |entry| entry.value.len());
+        let mut sum = 0;
+        for action in actions {
+            let mut may_hold = |key, bytes: usize| {
+                let known = longest.entry(key).or_insert_with(|| present(key));
+                *known = bytes.max(*known);
+                *known
+            };
+            for (key, bytes) in action.values() {
+                may_hold(key, bytes);
+            }
+            if let Action::Copy { from, to, .. } = action {
+                let copied = may_hold(from, 0);
+                may_hold(to, copied);
+            }
+            sum += INNER_ANSWER_BYTES + action.tells().map_or(0, |key| may_hold(key, 0));
         }
-        let told = |key: &Key| {
-            let present = self.keys.get(key).map_or(0, |entry| entry.value.len());
-            present.max(longest.get(key).copied().unwrap_or_default())
-        };
-        actions.iter().map(|action| INNER_ANSWER_BYTES + action.tells().map_or(0, told)).sum()
+        sum
     }
 }

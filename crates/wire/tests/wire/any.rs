@@ -114,27 +114,32 @@ fn tenure() -> impl Strategy<Value = Tenure> {
 
 /// Any action but `Members`, which is never encoded as a command.
 fn action() -> impl Strategy<Value = Action> {
-    let keys = prop_oneof![
-        (key(), value(), set_condition(), expiry(), any::<bool>()).prop_map(
-            |(key, value, condition, expiry, previous)| Action::Set {
-                key,
-                value,
-                condition,
-                expiry,
-                previous
-            }
-        ),
-        (vec((key(), value()), 0..4), any::<bool>())
-            .prop_map(|(pairs, if_none_exist)| Action::SetMany { pairs, if_none_exist }),
-        (vec(key(), 0..4), option::of(value())).prop_map(|(keys, holder)| Action::Remove { keys, holder }),
-        key().prop_map(|key| Action::Take { key }),
-        (key(), expiry(), expire_condition(), option::of(value()))
-            .prop_map(|(key, expiry, condition, holder)| Action::Expire { key, expiry, condition, holder }),
-        (key(), expiry()).prop_map(|(key, expiry)| Action::Touch { key, expiry }),
-        (key(), any::<i64>()).prop_map(|(key, by)| Action::Increment { key, by }),
-        (option::of(any::<u8>()), audit())
-            .prop_map(|(database, audit)| Action::Flush { database, audit: Box::new(audit) }),
-    ];
+    let keys =
+        prop_oneof![
+            (key(), value(), set_condition(), expiry(), any::<bool>()).prop_map(
+                |(key, value, condition, expiry, previous)| Action::Set {
+                    key,
+                    value,
+                    condition,
+                    expiry,
+                    previous
+                }
+            ),
+            (vec((key(), value()), 0..4), any::<bool>())
+                .prop_map(|(pairs, if_none_exist)| Action::SetMany { pairs, if_none_exist }),
+            (vec(key(), 0..4), option::of(value()))
+                .prop_map(|(keys, holder)| Action::Remove { keys, holder }),
+            key().prop_map(|key| Action::Take { key }),
+            (key(), expiry(), expire_condition(), option::of(value())).prop_map(
+                |(key, expiry, condition, holder)| Action::Expire { key, expiry, condition, holder }
+            ),
+            (key(), expiry()).prop_map(|(key, expiry)| Action::Touch { key, expiry }),
+            (key(), any::<i64>()).prop_map(|(key, by)| Action::Increment { key, by }),
+            (key(), key(), any::<bool>(), any::<bool>())
+                .prop_map(|(from, to, if_absent, moves)| Action::Copy { from, to, if_absent, moves }),
+            (option::of(any::<u8>()), audit())
+                .prop_map(|(database, audit)| Action::Flush { database, audit: Box::new(audit) }),
+        ];
     let leases = prop_oneof![
         (key(), value(), any::<u64>(), any::<bool>())
             .prop_map(|(key, holder, ttl_ms, take_over)| Action::Acquire { key, holder, ttl_ms, take_over }),
@@ -185,7 +190,7 @@ fn lease() -> impl Strategy<Value = Lease> {
         .prop_map(|(holder, token, ttl_ms, remaining_ms)| Lease { holder, token, ttl_ms, remaining_ms })
 }
 
-pub(crate) const REFUSALS: [Refusal; 10] = [
+pub(crate) const REFUSALS: [Refusal; 11] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -196,6 +201,7 @@ pub(crate) const REFUSALS: [Refusal; 10] = [
     Refusal::InvalidTtl,
     Refusal::WallClock,
     Refusal::NotOnKeys,
+    Refusal::NoSuchKey,
 ];
 
 fn answer() -> impl Strategy<Value = Answer> {

@@ -168,17 +168,17 @@ fn what_is_unknown_or_out_of_range_is_named() {
     }
     let short = log::RequestId { id: Some(log::request_id::Id::Client(vec![0; 17].into())) };
     assert_eq!(what(domain::RequestId::try_from(short)), "RequestId.client");
-    for refusal in [log::Refusal::Unspecified.into(), 11] {
+    for refusal in [log::Refusal::Unspecified.into(), 1000] {
         let answer = log::Answer { answer: Some(log::answer::Answer::Refused(refusal)) };
         assert_eq!(what(domain::Answer::try_from(answer)), "Answer.refused");
     }
 }
 
-/// A command of a kind that a later program adds: field 21.
+/// A command of a kind that a later program adds: field 2000.
 #[test]
 fn an_unknown_kind_of_command_is_an_error() {
     assert_eq!(
-        what(Command::try_from(log::Command::decode(&[0xaa, 0x01, 0x00][..]).unwrap())),
+        what(Command::try_from(log::Command::decode(&[0x82, 0x7d, 0x00][..]).unwrap())),
         "Command.action"
     );
 }

@@ -157,7 +157,7 @@ fn the_encoding_is_the_one_on_disks() {
 
 /// What version 2 has beyond version 1.
 #[test]
-fn the_encoding_of_transactions_is_the_one_on_disks() {
+fn the_encoding_of_version_2_is_the_one_on_disks() {
     let key = || Key::new(1, *b"k");
     let guards =
         vec![Guard::Key { key: key(), as_of: Serial(7) }, Guard::Database { database: 3, as_of: Serial(8) }];
@@ -181,6 +181,8 @@ fn the_encoding_of_transactions_is_the_one_on_disks() {
         ..Image::default()
     };
     let mut now = format!("transaction {}\n", hex(&wire::encode_payload(&transaction)));
+    let copy = Action::Copy { from: key(), to: Key::new(0, *b"l"), if_absent: true, moves: true };
+    now.push_str(&format!("copy {}\n", hex(&wire::encode_payload(&batch(vec![Command::harmless(copy)])))));
     for block in wire::encode_state(&image, Digest(0xab)) {
         now.push_str(&format!("state {}\n", hex(&block)));
     }
