@@ -6,8 +6,8 @@
 
 use consensus::limits::BATCH_BYTES_MAX;
 use domain::limits::{
-    KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_GUARDS_MAX,
-    VALUE_BYTES_MAX,
+    KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
+    TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
 };
 use domain::{Answer, Refusal};
 
@@ -40,6 +40,26 @@ pub enum Error {
     TooManyKeys,
     #[error("ERR keys under 'tenure:' are read-only")]
     VirtualKey,
+    #[error(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+    )]
+    NoFrequencies,
+    #[error("ERR no such key")]
+    NoSuchKey,
+    #[error("ERR source and destination objects are the same")]
+    SameObject,
+    #[error("ERR offset is out of range")]
+    OffsetRange,
+    #[error("ERR string exceeds maximum allowed size ({VALUE_BYTES_MAX} bytes)")]
+    StringTooLong,
+    #[error("ERR bit offset is not an integer or out of range")]
+    BitOffsetRange,
+    #[error("ERR bit is not an integer or out of range")]
+    BitRange,
+    #[error("ERR value is not a valid float")]
+    NotAFloat,
+    #[error("ERR increment would produce NaN or Infinity")]
+    FloatOverflow,
     #[error("ERR increment or decrement would overflow")]
     Overflow,
     #[error("ERR decrement would overflow")]
@@ -127,6 +147,11 @@ pub enum Error {
         limits::LISTING_BYTES_MAX
     )]
     RepliesTooLong,
+    #[error(
+        "ERR what the writes of a transaction or script answer may be longer than the limit of \
+         {TRANSACTION_ANSWER_BYTES_MAX} bytes; nothing was done"
+    )]
+    AnswersTooLong,
     #[error("EXECABORT Transaction discarded because of previous errors.")]
     ExecAborted,
     #[error(
@@ -244,6 +269,7 @@ impl Error {
             Refusal::NotAnInteger => Self::NotAnInteger,
             Refusal::Overflow => Self::Overflow,
             Refusal::TooLarge => Self::TooLarge,
+            Refusal::NoSuchKey => Self::NoSuchKey,
             Refusal::InvalidTtl => Self::InvalidExpire(command),
             Refusal::WallClock | Refusal::NotOnKeys => Self::Unexpected(command),
         }

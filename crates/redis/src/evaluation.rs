@@ -19,6 +19,7 @@ use crate::overlay::{Effects, Overlay, Stop};
 use crate::plan::Plan;
 use crate::session::Session;
 use crate::transaction::{Part, commit};
+use crate::turns::Turn;
 use crate::{Error, Reply};
 
 /// A script with what it is given, and on whose behalf.
@@ -36,13 +37,16 @@ impl Evaluation {
     }
 
     async fn try_execute<G: Group>(self, group: &G, node: &Arc<Node>) -> Result<Reply, Error> {
+        let mut turn = Turn::new(&node.turns);
         for _ in 0..TRANSACTION_ATTEMPTS_MAX {
             let reading = Arc::new(group.read().await?);
             let (reply, effects) = self.run(node, &reading).await?;
+            let guards = effects.guards.clone();
             if commit(group, &*reading, effects, "eval").await?.is_some() {
                 return Ok(reply);
             }
             node.metrics.script_conflicts.add(1);
+            turn.wait(&guards).await;
         }
         Err(Error::TransactionConflict)
     }
@@ -87,27 +91,6 @@ impl Evaluation {
     }
 }
 
-/// Commands that no script may send, as in Redis.
-const NOT_FROM_SCRIPTS: [&str; 17] = [
-    "auth",
-    "client",
-    "config",
-    "discard",
-    "eval",
-    "eval_ro",
-    "evalsha",
-    "evalsha_ro",
-    "exec",
-    "hello",
-    "multi",
-    "quit",
-    "reset",
-    "script",
-    "unwatch",
-    "wait",
-    "watch",
-];
-
 /// What a script can reach.
 struct World<'w, 'r, L> {
     overlay: &'w mut Overlay<'r, L>,
@@ -145,7 +128,7 @@ impl<L: Look> World<'_, '_, L> {
         let arguments = request.split_off(1);
         let place = command::find(&request[0]).ok_or("ERR Unknown Redis command called from script")?;
         let spec = &command::COMMANDS[place];
-        if NOT_FROM_SCRIPTS.contains(&spec.name) {
+        if !spec.is_for_scripts {
             return Err("ERR This Redis command is not allowed from script");
         }
         if !spec.arity.fits(arguments.len() + 1) {
@@ -171,7 +154,7 @@ impl<L: Look> World<'_, '_, L> {
             Plan::Write { actions, reply } => {
                 reply(self.overlay.write(&actions)?.into_iter().map(Ok).collect())
             }
-            Plan::Read(_) | Plan::Walk(_) | Plan::Script(_) | Plan::Transaction(_) => {
+            Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
                 unreachable!("whatever looks has looked, and no script sends the others")
             }
         })

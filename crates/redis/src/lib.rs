@@ -8,7 +8,7 @@
 //! Read in this order: [`limits`]; `codec` (bytes and requests); `request`, `plan`, `reply`, `error` (what
 //! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
 //! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
-//! `transaction` (what `MULTI` queued, as one), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining); `clients`, `metrics`.
+//! `transaction` (what `MULTI` queued, as one), `edit` and `turns`, `run`, `connection` and `server` (what is executed together, the loop, accepting and draining); `clients`, `metrics`.
 //!
 //! It never reads a clock, draws a random number, spawns a task or opens a socket by itself: they are handed in.
 
@@ -16,6 +16,7 @@ mod clients;
 mod codec;
 mod command;
 mod connection;
+mod edit;
 mod error;
 mod evaluation;
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 mod transaction;
+mod turns;
 
 pub use codec::Protocol;
 pub use error::{Error, Failure, Severity};

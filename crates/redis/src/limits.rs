@@ -50,9 +50,13 @@ pub const QUICK_SCRIPT_TIME: Duration = Duration::from_millis(5);
 pub const QUICK_SCRIPTS_MAX: usize = 4;
 pub const SLOW_SCRIPTS_MAX: usize = 1;
 
-/// Attempts of a transaction that reads and writes, or of a script, while others change what it reads. Of those who try at the same time
-/// one succeeds in each round of the log, so that this many in a row means more of them than that.
+/// Attempts of a transaction that reads and writes, or of a script, while others change what it reads. Those at one node
+/// take turns after the first, so that each of these was lost to a newcomer or to another node.
 pub const TRANSACTION_ATTEMPTS_MAX: usize = 32;
+
+/// Places in which those take turns who change the same keys. Two that share one without need wait for each other, some
+/// milliseconds; as many as this have a place of their own on most days.
+pub const TURN_PLACES: usize = 256;
 
 /// Replies are sent at the latest when this many bytes are waiting, even in the middle of a pipeline.
 pub const FLUSH_BYTES: usize = 64 * 1024;

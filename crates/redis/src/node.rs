@@ -10,6 +10,7 @@ use crate::lane::{Aside, Lanes};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::script::Cache;
+use crate::turns::Turns;
 
 /// The wall clock, in milliseconds since 1970: for people, `TIME` and audit. It decides nothing.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -22,6 +23,7 @@ pub(crate) struct Node {
     /// Says of a script that is new whether it is Lua.
     pub(crate) compiler: Mutex<lua::Engine>,
     pub(crate) lanes: Lanes,
+    pub(crate) turns: Turns,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
@@ -42,6 +44,7 @@ impl Node {
             scripts: Mutex::default(),
             compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
             lanes: Lanes::new(aside, &clock),
+            turns: Turns::default(),
             started_ms: wall_ms(),
             wall_ms,
             standing: Box::new(standing),

@@ -12,6 +12,7 @@ use std::ops::Bound;
 use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial};
 
 use crate::command::Kind;
+use crate::edit::Edit;
 use crate::group::Look;
 use crate::limits::{LISTING_BYTES_MAX, WALK_STEP_KEYS};
 use crate::plan::{Plan, View, Walk};
@@ -102,7 +103,7 @@ impl<'a, L: Look> Overlay<'a, L> {
         &self.actions
     }
 
-    /// Looks at copies; `None`: there is nothing to look at.
+    /// Looks at copies, and edits them; `None`: there is nothing to look at.
     pub(crate) fn look_at(&mut self, part: &Part) -> Result<Option<Reply>, Stop> {
         let reply = match &part.plan {
             Plan::Read(on_view) => match part.spec().kind {
@@ -122,10 +123,23 @@ impl<'a, L: Look> Overlay<'a, L> {
                 self.copy_all(part.database)?;
                 self.walk(walk.clone())?
             }
+            Plan::Edit(edit) => self.edit(edit)?,
             Plan::Local(_) | Plan::Write { .. } | Plan::Script(_) | Plan::Transaction(_) => return Ok(None),
         };
         self.count(&reply)?;
         Ok(Some(reply))
+    }
+
+    fn edit(&mut self, edit: &Edit) -> Result<Reply, Stop> {
+        self.copy(std::iter::once(&edit.key));
+        let told =
+            edit.look(&self.view()).map(|(action, reply)| (action.into_iter().collect::<Vec<_>>(), reply));
+        let (actions, reply) = match told {
+            Ok(told) => told,
+            Err(error) => return Ok(error.into()),
+        };
+        let answers = self.write(&actions)?;
+        Ok(edit.told(&answers, reply).into())
     }
 
     /// Writes copies.

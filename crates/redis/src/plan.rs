@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
 
+use crate::edit::Edit;
 use crate::evaluation::Evaluation;
 use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
 use crate::transaction::Transaction;
@@ -20,6 +21,8 @@ pub(crate) enum Plan {
     Read(OnView),
     /// Look at every key of a database.
     Walk(Walk),
+    /// Look at a value, and propose another.
+    Edit(Edit),
     /// Run a script.
     Script(Box<Evaluation>),
     /// Do all that was queued.

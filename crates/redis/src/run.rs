@@ -32,7 +32,7 @@ pub(crate) struct Run {
 enum Kind {
     Write,
     Read,
-    /// Also a script.
+    /// Also a script, and an edit.
     Transaction,
 }
 
@@ -41,7 +41,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Local(_) => None,
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
-        Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
+        Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
     }
 }
 
@@ -135,7 +135,7 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
                     Waiting::Results { count, reply }
                 }
                 Plan::Local(reply) => Waiting::Ready(reply),
-                Plan::Read(_) | Plan::Walk(_) | Plan::Script(_) | Plan::Transaction(_) => {
+                Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
                     unreachable!("a run of writes takes nothing else")
                 }
             },
@@ -191,7 +191,7 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
                 Ok(reading) => go(walk, reading).await,
                 Err(failure) => Error::from(*failure).into(),
             },
-            Plan::Write { .. } | Plan::Script(_) | Plan::Transaction(_) => {
+            Plan::Write { .. } | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
                 unreachable!("a run of reads takes nothing else")
             }
         };
@@ -214,6 +214,7 @@ async fn transact<G: Group>(
         let (said, plan) = planned.split();
         let reply = match plan {
             Plan::Local(reply) => reply,
+            Plan::Edit(edit) => edit.execute(group, node).await,
             Plan::Script(evaluation) => evaluation.execute(group, node).await,
             Plan::Transaction(transaction) => transaction.execute(group, node).await,
             Plan::Write { .. } | Plan::Read(_) | Plan::Walk(_) => {

@@ -102,6 +102,8 @@ impl Session {
             return Planned::goodbye(None, self.protocol);
         }
         let place = command::find(&name);
+        let is_queued =
+            self.queue.is_some() && place.is_some_and(|place| !command::COMMANDS[place].is_never_queued);
         let plan = match place {
             Some(place) => {
                 self.client.note(node.now_ms(), place, self.database, self.protocol);
@@ -120,7 +122,9 @@ impl Session {
             Voice::SkipNext => (Voice::On, true),
         };
         self.voice = voice;
-        Planned { plan, command: place, protocol: self.protocol, silent, last: self.closing, bytes, end: 0 }
+        // What is queued counts when it is executed.
+        let command = place.filter(|_| !is_queued);
+        Planned { plan, command, protocol: self.protocol, silent, last: self.closing, bytes, end: 0 }
     }
 
     fn call(&mut self, node: &Node, place: usize, arguments: Arguments) -> Result<Plan, Error> {

@@ -190,6 +190,7 @@ impl Bench {
                     None => self.model.look(|view| on_view(Ok(view))),
                 }
             }
+            Plan::Edit(edit) => finish(edit.execute(&self.model, &self.node)),
             Plan::Script(evaluation) => finish(evaluation.execute(&self.model, &self.node)),
             Plan::Transaction(transaction) => finish(transaction.execute(&self.model, &self.node)),
             Plan::Walk(mut walk) => loop {

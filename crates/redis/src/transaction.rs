@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::limits::{TRANSACTION_ACTIONS_MAX, TRANSACTION_GUARDS_MAX};
-use domain::{Action, Answer, Guard, Key, Serial};
+use domain::{Action, Answer, Guard, Key, Refusal, Serial};
 use lua::Engine;
 use parking_lot::Mutex;
 
@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::overlay::{Effects, Overlay, Stop};
 use crate::plan::Plan;
 use crate::request::Arguments;
+use crate::turns::Turn;
 use crate::{Error, Reply};
 
 /// What an argument takes, besides its bytes.
@@ -99,11 +100,11 @@ impl Part {
     }
 
     fn looks(&self) -> bool {
-        matches!(self.plan, Plan::Read(_) | Plan::Walk(_) | Plan::Script(_))
+        matches!(self.plan, Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_))
     }
 
     fn writes(&self) -> bool {
-        matches!(self.plan, Plan::Write { .. } | Plan::Script(_))
+        matches!(self.plan, Plan::Write { .. } | Plan::Edit(_) | Plan::Script(_))
     }
 }
 
@@ -137,8 +138,7 @@ impl Transaction {
             _ => {
                 let parts = Arc::new(parts);
                 let done = look(&parts, group, node, &watched).await?;
-                // Whoever ran them has let go of them.
-                let parts = Arc::into_inner(parts).ok_or(Error::Overloaded("the node is stopping"))?;
+                let parts = Arc::into_inner(parts).expect("whoever ran them has let go of them");
                 Ok(done.map(|done| (parts, done)))
             }
         }
@@ -164,6 +164,7 @@ async fn look<G: Group>(
     node: &Arc<Node>,
     watched: &[Guard],
 ) -> Result<Option<Done>, Error> {
+    let mut turn = Turn::new(&node.turns);
     for _ in 0..TRANSACTION_ATTEMPTS_MAX {
         let reading = Arc::new(group.read().await?);
         if !hold(group, &*reading, watched).await? {
@@ -175,10 +176,12 @@ async fn look<G: Group>(
         };
         let (seen, mut effects) = node.lanes.run(&node.metrics, attempt).await?;
         effects.guards.extend(watched.iter().cloned());
+        let guards = effects.guards.clone();
         if let Some(answers) = commit(group, &*reading, effects, "exec").await? {
             return Ok(Some(Done { parts: seen, answers }));
         }
         node.metrics.transaction_conflicts.add(1);
+        turn.wait(&guards).await;
     }
     Err(Error::TransactionConflict)
 }
@@ -227,7 +230,10 @@ fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
         let reply = match (part.plan, seen.reply) {
             (_, Some(reply)) | (Plan::Local(reply), None) => reply,
             (Plan::Write { reply, .. }, None) => reply(own.into_iter().map(Ok).collect()),
-            (Plan::Read(_) | Plan::Walk(_) | Plan::Script(_) | Plan::Transaction(_), None) => {
+            (
+                Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_),
+                None,
+            ) => {
                 unreachable!("whatever looks has looked, and no transaction is queued")
             }
         };
@@ -298,6 +304,8 @@ async fn propose<G: Group>(
     match group.propose(vec![Action::Transaction { guards, actions }]).await.pop() {
         Some(Ok(Answer::All(answers))) => Ok(Some(answers)),
         Some(Ok(Answer::Conflict)) => Ok(None),
+        // What else could be too large has been looked at.
+        Some(Ok(Answer::Refused(Refusal::TooLarge))) => Err(Error::AnswersTooLong),
         Some(Ok(Answer::Refused(refusal))) => Err(Error::refused(command, refusal)),
         Some(Ok(answer)) => Err(Error::unexpected(command, &answer)),
         Some(Err(failure)) => Err(failure.into()),
@@ -387,7 +395,7 @@ mod tests {
         for _ in 0..3 {
             bench.say("GETEX k PERSIST");
         }
-        assert!(bench.say("EXEC").starts_with("-ERR command not executed: longer than"));
+        assert!(bench.say("EXEC").starts_with("-ERR what the writes of a transaction or script answer"));
         bench.say("MULTI");
         for _ in 0..200 {
             bench.say("GET k");

@@ -127,12 +127,12 @@ fn redis_server(
         run_id: format!("{:040x}", rand::random::<u128>()),
         ..redis::Options::default()
     };
-    let (runtime, started) = (runtime.clone(), std::time::Instant::now());
+    let runtime = runtime.clone();
     let environment = redis::Environment {
         wall_ms: Arc::new(world::wall_ms),
         spawn: Arc::new(|task| drop(tokio::spawn(task))),
         aside: Arc::new(move |work| drop(runtime.spawn_blocking(work))),
-        clock: Arc::new(move || started.elapsed()),
+        clock: Arc::new(world::thread_time),
     };
     redis::Server::new(replica, environment, options)
 }

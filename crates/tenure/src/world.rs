@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use consensus::Environment;
 use consensus::environment::{BoxFuture, Clock, Connect, Random, Socket, Spawn};
@@ -30,6 +30,12 @@ impl Clock for SystemClock {
 pub fn wall_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What this thread has had of a processor. A script is held to it: on a machine that does other things it loses nothing.
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 struct SystemRandom;
@@ -123,7 +129,7 @@ pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }

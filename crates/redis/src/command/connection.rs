@@ -94,10 +94,14 @@ fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
 }
 
 pub(super) fn select(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let database = call.arguments.integer()?;
-    let database = u8::try_from(database).ok().filter(|database| *database < DATABASES);
-    call.session.database = database.ok_or(Error::DatabaseRange)?;
+    call.session.database = database(call)?;
     Ok(Plan::ok())
+}
+
+/// The next argument, as the number of a database.
+pub(super) fn database(call: &mut Call<'_>) -> Result<u8, Error> {
+    let database = call.arguments.integer()?;
+    u8::try_from(database).ok().filter(|database| *database < DATABASES).ok_or(Error::DatabaseRange)
 }
 
 pub(super) fn ping(call: &mut Call<'_>) -> Result<Plan, Error> {

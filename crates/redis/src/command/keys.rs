@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::{Action, Answer, Expiry, SetCondition};
+use domain::{Action, Answer, Expiry, Key, SetCondition};
 
-use super::Call;
+use super::connection::database;
+use super::{Arity, Call, Subcommand};
+use crate::codec::decode;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
@@ -62,6 +64,93 @@ pub(super) fn exists(call: &mut Call<'_>) -> Result<Plan, Error> {
 pub(super) fn type_of(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     Ok(Plan::read(move |view| Reply::Simple(if view.exists(&key) { "string" } else { "none" }.into())))
+}
+
+pub(super) fn rename(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let (from, to) = (own_key(call)?, own_key(call)?);
+    let action = Action::Copy { from, to, if_absent: false, moves: true };
+    Ok(Plan::write(call.name, action, |answer| matches!(answer, Answer::Changed(_)).then_some(Reply::OK)))
+}
+
+pub(super) fn renamenx(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let (from, to) = (own_key(call)?, own_key(call)?);
+    Ok(Plan::write(call.name, Action::Copy { from, to, if_absent: true, moves: true }, changed))
+}
+
+/// `COPY source destination [DB n] [REPLACE]`.
+pub(super) fn copy(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let from = own_key(call)?;
+    let mut to = own_key(call)?;
+    let mut if_absent = true;
+    while !call.arguments.is_empty() {
+        if call.arguments.word("replace") {
+            if_absent = false;
+        } else if call.arguments.word("db") {
+            to.database = database(call)?;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    if from == to {
+        return Err(Error::SameObject);
+    }
+    let action = Action::Copy { from, to, if_absent, moves: false };
+    Ok(Plan::write(call.name, action, changed))
+}
+
+fn own_key(call: &mut Call<'_>) -> Result<Key, Error> {
+    call.arguments.own_key(call.session.database)
+}
+
+fn changed(answer: &Answer) -> Option<Reply> {
+    match answer {
+        Answer::Changed(changed) => Some(Reply::flag(*changed)),
+        _ => None,
+    }
+}
+
+pub(super) fn object(call: &mut Call<'_>) -> Result<Plan, Error> {
+    call.subcommand(SUBCOMMANDS_OF_OBJECT)
+}
+
+static SUBCOMMANDS_OF_OBJECT: &[Subcommand] = &[
+    Subcommand { name: "encoding", arity: Arity(3), handler: encoding },
+    Subcommand { name: "freq", arity: Arity(3), handler: freq },
+    Subcommand { name: "idletime", arity: Arity(3), handler: idletime },
+    Subcommand { name: "refcount", arity: Arity(3), handler: refcount },
+];
+
+/// As a Redis would have it: clients of ours never see how a value is kept.
+fn encoding(call: &mut Call<'_>) -> Result<Plan, Error> {
+    told(call, |value| {
+        let is_integer = value.len() <= 20 && decode::integer(value).is_some();
+        Reply::text(match value.len() {
+            _ if is_integer => "int",
+            0..=EMBEDDED_BYTES_MAX => "embstr",
+            _ => "raw",
+        })
+    })
+}
+
+/// The longest string that Redis keeps together with its header.
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+/// Nothing here is evicted by disuse, so that nobody counts.
+fn freq(call: &mut Call<'_>) -> Result<Plan, Error> {
+    told(call, |_| Error::NoFrequencies.into())
+}
+
+fn idletime(call: &mut Call<'_>) -> Result<Plan, Error> {
+    told(call, |_| Reply::Integer(0))
+}
+
+fn refcount(call: &mut Call<'_>) -> Result<Plan, Error> {
+    told(call, |_| Reply::Integer(1))
+}
+
+fn told(call: &mut Call<'_>, of: fn(&[u8]) -> Reply) -> Result<Plan, Error> {
+    let key = call.arguments.key(call.session.database)?;
+    Ok(Plan::read(move |view| view.value(&key).map_or(Reply::Null, |value| of(&value))))
 }
 
 pub(super) fn flushall(call: &mut Call<'_>) -> Result<Plan, Error> {

@@ -3,7 +3,7 @@
 //! A handler takes its arguments and answers with a [`Plan`]; it changes nothing but the session. A request that it
 //! does not like is an [`Error`], and the connection lives on.
 //!
-//! Read in this order: [`table`] (every command), [`strings`], [`expiry`], [`keys`], [`listing`], [`leases`],
+//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`expiry`], [`keys`], [`listing`], [`leases`],
 //! [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
 
 mod client;
@@ -16,6 +16,7 @@ mod introspection;
 mod keys;
 mod leases;
 mod listing;
+mod ranges;
 mod scripts;
 mod server;
 mod strings;
@@ -57,6 +58,8 @@ pub(crate) struct Spec {
     /// It changes the connection or the node and not the group: it cannot be undone when `EXEC` does nothing, so that it
     /// cannot be queued either.
     pub(crate) changes_session: bool,
+    /// Scripts may call it.
+    pub(crate) is_for_scripts: bool,
     pub(crate) handler: Handler,
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Arity, Handler, Keys, Kind, Spec};
 use super::{
-    client, config, connection, expiry, info, introspection, keys, leases, listing, scripts, server, strings,
-    transactions,
+    client, config, connection, expiry, info, introspection, keys, leases, listing, ranges, scripts, server,
+    strings, transactions,
 };
 
 /// The place of a command in [`COMMANDS`], in whatever case it was written.
@@ -14,6 +14,8 @@ pub(crate) fn find(name: &[u8]) -> Option<usize> {
 
 const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
 const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
+const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1 };
+const SECOND: Keys = Keys { first: 2, last: 2, step: 1 };
 const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
 const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
 
@@ -27,6 +29,7 @@ const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: H
         open_to_strangers: false,
         is_never_queued: false,
         changes_session: false,
+        is_for_scripts: true,
         handler,
     }
 }
@@ -44,12 +47,12 @@ const fn server(name: &'static str, arity: i32, handler: Handler) -> Spec {
 }
 
 const fn script(name: &'static str, arity: i32, handler: Handler) -> Spec {
-    spec(name, arity, Kind::Script, NO_KEYS, handler)
+    not_for_scripts(spec(name, arity, Kind::Script, NO_KEYS, handler))
 }
 
 /// Whether it is queued or ends the queue, it has to do with transactions.
 const fn transaction(name: &'static str, arity: i32, handler: Handler) -> Spec {
-    Spec { is_never_queued: true, ..server(name, arity, handler) }
+    Spec { is_never_queued: true, ..not_for_scripts(server(name, arity, handler)) }
 }
 
 const fn listing(name: &'static str, arity: i32, handler: Handler) -> Spec {
@@ -58,7 +61,12 @@ const fn listing(name: &'static str, arity: i32, handler: Handler) -> Spec {
 
 /// Of the connection or the node itself.
 const fn session(spec: Spec) -> Spec {
-    Spec { changes_session: true, ..spec }
+    Spec { changes_session: true, ..not_for_scripts(spec) }
+}
+
+/// As in Redis.
+const fn not_for_scripts(spec: Spec) -> Spec {
+    Spec { is_for_scripts: false, ..spec }
 }
 
 /// Also before authentication.
@@ -68,12 +76,14 @@ const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
 
 /// Invariant: sorted by name, so that [`find`] may halve.
 pub(crate) static COMMANDS: &[Spec] = &[
+    write("append", 3, ONE_KEY, ranges::append),
     server("asking", 1, server::cluster_disabled),
     session(open("auth", -2, connection::auth)),
     session(server("client", -2, client::client)),
     server("cluster", -2, server::cluster_disabled),
     server("command", -1, introspection::command),
     session(server("config", -2, config::config)),
+    write("copy", -3, TWO_KEYS, keys::copy),
     listing("dbsize", 1, listing::dbsize),
     write("decr", 2, ONE_KEY, strings::decr),
     write("decrby", 3, ONE_KEY, strings::decrby),
@@ -93,12 +103,15 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("flushall", -1, NO_KEYS, keys::flushall),
     write("flushdb", -1, NO_KEYS, keys::flushdb),
     read("get", 2, ONE_KEY, strings::get),
+    read("getbit", 3, ONE_KEY, ranges::getbit),
     write("getdel", 2, ONE_KEY, strings::getdel),
     write("getex", -2, ONE_KEY, strings::getex),
+    read("getrange", 4, ONE_KEY, ranges::getrange),
     write("getset", 3, ONE_KEY, strings::getset),
     session(open("hello", -1, connection::hello)),
     write("incr", 2, ONE_KEY, strings::incr),
     write("incrby", 3, ONE_KEY, strings::incrby),
+    write("incrbyfloat", 3, ONE_KEY, ranges::incrbyfloat),
     server("info", -1, info::info),
     listing("keys", 2, listing::keys),
     write("lease.acquire", 5, ONE_KEY, leases::acquire),
@@ -111,6 +124,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("mset", -3, PAIRS, strings::mset),
     write("msetnx", -3, PAIRS, strings::msetnx),
     transaction("multi", 1, transactions::multi),
+    Spec { keys: SECOND, ..read("object", -2, NO_KEYS, keys::object) },
     write("persist", 2, ONE_KEY, expiry::persist),
     write("pexpire", -3, ONE_KEY, expiry::pexpire),
     write("pexpireat", -3, ONE_KEY, expiry::pexpireat),
@@ -118,25 +132,30 @@ pub(crate) static COMMANDS: &[Spec] = &[
     server("ping", -1, connection::ping),
     write("psetex", 4, ONE_KEY, strings::psetex),
     read("pttl", 2, ONE_KEY, expiry::pttl),
-    Spec { is_never_queued: true, ..open("quit", -1, connection::quit) },
+    Spec { is_never_queued: true, ..not_for_scripts(open("quit", -1, connection::quit)) },
     server("readonly", 1, server::cluster_disabled),
     server("readwrite", 1, server::cluster_disabled),
-    Spec { is_never_queued: true, ..open("reset", 1, connection::reset) },
+    write("rename", 3, TWO_KEYS, keys::rename),
+    write("renamenx", 3, TWO_KEYS, keys::renamenx),
+    Spec { is_never_queued: true, ..not_for_scripts(open("reset", 1, connection::reset)) },
     server("role", 1, server::role),
     listing("scan", -2, listing::scan),
     session(server("script", -2, scripts::script)),
-    session(server("select", 2, connection::select)),
+    Spec { is_for_scripts: true, ..session(server("select", 2, connection::select)) },
     write("set", -3, ONE_KEY, strings::set),
+    write("setbit", 4, ONE_KEY, ranges::setbit),
     write("setex", 4, ONE_KEY, strings::setex),
     write("setnx", 3, ONE_KEY, strings::setnx),
+    write("setrange", 4, ONE_KEY, ranges::setrange),
     read("strlen", 2, ONE_KEY, strings::strlen),
+    read("substr", 4, ONE_KEY, ranges::getrange),
     server("time", 1, server::time),
     read("touch", -2, ALL_KEYS, keys::exists),
     read("ttl", 2, ONE_KEY, expiry::ttl),
     read("type", 2, ONE_KEY, keys::type_of),
     write("unlink", -2, ALL_KEYS, keys::del),
-    server("unwatch", 1, transactions::unwatch),
-    server("wait", 3, server::wait),
+    not_for_scripts(server("unwatch", 1, transactions::unwatch)),
+    not_for_scripts(server("wait", 3, server::wait)),
     Spec { kind: Kind::Read, keys: ALL_KEYS, ..transaction("watch", -2, transactions::watch) },
 ];
 

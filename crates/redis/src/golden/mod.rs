@@ -59,6 +59,11 @@ fn strings() {
 }
 
 #[test]
+fn ranges() {
+    hold(include_str!("ranges.txt"), Options::default());
+}
+
+#[test]
 fn expiry() {
     hold(include_str!("expiry.txt"), Options::default());
 }
