@@ -143,7 +143,13 @@ impl Session {
                 self.spoil();
                 return Err(Error::NotInMulti(spec.name));
             }
-            return queue.push(place, arguments);
+            return match spec.subcommand(&arguments) {
+                Ok(_) => queue.push(place, arguments),
+                Err(error) => {
+                    queue.broken = true;
+                    Err(error)
+                }
+            };
         }
         self.handle(node, spec, arguments)
     }

@@ -6,11 +6,7 @@ use crate::limits::{BULK_BYTES_MAX, PATTERN_BYTES_MAX};
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
-pub(super) fn config(call: &mut Call<'_>) -> Result<Plan, Error> {
-    call.subcommand(SUBCOMMANDS)
-}
-
-static SUBCOMMANDS: &[Subcommand] = &[
+pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "get", arity: Arity(-3), handler: get },
     Subcommand { name: "resetstat", arity: Arity(2), handler: resetstat },
     Subcommand { name: "rewrite", arity: Arity(2), handler: |_| Err(Error::NoConfigFile) },

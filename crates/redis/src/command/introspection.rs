@@ -9,10 +9,10 @@ pub(super) fn command(call: &mut Call<'_>) -> Result<Plan, Error> {
     if call.arguments.is_empty() {
         return Ok(Plan::Local(Reply::Array(COMMANDS.iter().map(described).collect())));
     }
-    call.subcommand(SUBCOMMANDS)
+    call.subcommand()
 }
 
-static SUBCOMMANDS: &[Subcommand] = &[
+pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "count",
         arity: Arity(2),

@@ -109,11 +109,7 @@ fn changed(answer: &Answer) -> Option<Reply> {
     }
 }
 
-pub(super) fn object(call: &mut Call<'_>) -> Result<Plan, Error> {
-    call.subcommand(SUBCOMMANDS_OF_OBJECT)
-}
-
-static SUBCOMMANDS_OF_OBJECT: &[Subcommand] = &[
+pub(super) static SUBCOMMANDS_OF_OBJECT: &[Subcommand] = &[
     Subcommand { name: "encoding", arity: Arity(3), handler: encoding },
     Subcommand { name: "freq", arity: Arity(3), handler: freq },
     Subcommand { name: "idletime", arity: Arity(3), handler: idletime },

@@ -61,6 +61,24 @@ pub(crate) struct Spec {
     /// Scripts may call it.
     pub(crate) is_for_scripts: bool,
     pub(crate) handler: Handler,
+    /// What its first argument may be, if that says what is to be done.
+    pub(crate) subcommands: &'static [Subcommand],
+}
+
+impl Spec {
+    /// The subcommand that these arguments begin with; `None`: it has none.
+    pub(crate) fn subcommand(&self, arguments: &Arguments) -> Result<Option<&'static Subcommand>, Error> {
+        let (Some(name), false) = (arguments.peek(), self.subcommands.is_empty()) else { return Ok(None) };
+        let found = self.subcommands.iter().find(|one| name.eq_ignore_ascii_case(one.name.as_bytes()));
+        let Some(found) = found else {
+            let container = self.name.to_ascii_uppercase();
+            return Err(Error::UnknownSubcommand { container, name: echo(name) });
+        };
+        if !found.arity.fits(arguments.len() + 1) {
+            return Err(Error::Arity(format!("{}|{}", self.name, found.name)));
+        }
+        Ok(Some(found))
+    }
 }
 
 /// As Redis counts: the name included, and a negative number is a least one.
@@ -116,17 +134,10 @@ pub(crate) struct Subcommand {
 
 impl Call<'_> {
     /// Takes the name of the subcommand and hands over to its handler.
-    fn subcommand(&mut self, subcommands: &[Subcommand]) -> Result<Plan, Error> {
-        let count = self.arguments.len() + 1;
-        let name = self.arguments.take()?;
-        let found = subcommands.iter().find(|one| name.eq_ignore_ascii_case(one.name.as_bytes()));
-        let Some(found) = found else {
-            let container = self.name.to_ascii_uppercase();
-            return Err(Error::UnknownSubcommand { container, name: echo(&name) });
-        };
-        if !found.arity.fits(count) {
-            return Err(Error::Arity(format!("{}|{}", self.name, found.name)));
-        }
+    fn subcommand(&mut self) -> Result<Plan, Error> {
+        let spec = find(self.name.as_bytes()).map(|place| &COMMANDS[place]);
+        let found = spec.and_then(|spec| spec.subcommand(&self.arguments).transpose()).ok_or(Error::Syntax)??;
+        self.arguments.take()?;
         (found.handler)(self)
     }
 

@@ -94,11 +94,7 @@ fn inputs(call: &mut Call<'_>) -> Result<Inputs, Error> {
     Ok(inputs)
 }
 
-pub(super) fn script(call: &mut Call<'_>) -> Result<Plan, Error> {
-    call.subcommand(SUBCOMMANDS)
-}
-
-static SUBCOMMANDS: &[Subcommand] = &[
+pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "exists", arity: Arity(-3), handler: exists },
     Subcommand { name: "flush", arity: Arity(-2), handler: flush },
     Subcommand { name: "kill", arity: Arity(2), handler: |_| Err(Error::NotBusy) },

@@ -1,6 +1,6 @@
 //! Every command, in the order of their names: name, arity, kind, place of the keys, handler.
 
-use super::{Arity, Handler, Keys, Kind, Spec};
+use super::{Arity, Handler, Keys, Kind, Spec, Subcommand};
 use super::{
     client, config, connection, expiry, info, introspection, keys, leases, listing, ranges, scripts, server,
     strings, transactions,
@@ -31,6 +31,7 @@ const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: H
         changes_session: false,
         is_for_scripts: true,
         handler,
+        subcommands: &[],
     }
 }
 
@@ -44,6 +45,11 @@ const fn write(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> 
 
 const fn server(name: &'static str, arity: i32, handler: Handler) -> Spec {
     spec(name, arity, Kind::Server, NO_KEYS, handler)
+}
+
+/// Its first argument says what is to be done.
+const fn container(name: &'static str, subcommands: &'static [Subcommand]) -> Spec {
+    Spec { subcommands, ..server(name, -2, |call| call.subcommand()) }
 }
 
 const fn script(name: &'static str, arity: i32, handler: Handler) -> Spec {
@@ -79,10 +85,10 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("append", 3, ONE_KEY, ranges::append),
     server("asking", 1, server::cluster_disabled),
     session(open("auth", -2, connection::auth)),
-    session(server("client", -2, client::client)),
+    session(container("client", client::SUBCOMMANDS)),
     server("cluster", -2, server::cluster_disabled),
-    server("command", -1, introspection::command),
-    session(server("config", -2, config::config)),
+    Spec { subcommands: introspection::SUBCOMMANDS, ..server("command", -1, introspection::command) },
+    session(container("config", config::SUBCOMMANDS)),
     write("copy", -3, TWO_KEYS, keys::copy),
     listing("dbsize", 1, listing::dbsize),
     write("decr", 2, ONE_KEY, strings::decr),
@@ -124,7 +130,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     write("mset", -3, PAIRS, strings::mset),
     write("msetnx", -3, PAIRS, strings::msetnx),
     transaction("multi", 1, transactions::multi),
-    Spec { keys: SECOND, ..read("object", -2, NO_KEYS, keys::object) },
+    Spec { kind: Kind::Read, keys: SECOND, ..container("object", keys::SUBCOMMANDS_OF_OBJECT) },
     write("persist", 2, ONE_KEY, expiry::persist),
     write("pexpire", -3, ONE_KEY, expiry::pexpire),
     write("pexpireat", -3, ONE_KEY, expiry::pexpireat),
@@ -140,7 +146,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     Spec { is_never_queued: true, ..not_for_scripts(open("reset", 1, connection::reset)) },
     server("role", 1, server::role),
     listing("scan", -2, listing::scan),
-    session(server("script", -2, scripts::script)),
+    session(container("script", scripts::SUBCOMMANDS)),
     Spec { is_for_scripts: true, ..session(server("select", 2, connection::select)) },
     write("set", -3, ONE_KEY, strings::set),
     write("setbit", 4, ONE_KEY, ranges::setbit),
