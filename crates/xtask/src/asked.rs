@@ -1,6 +1,7 @@
 //! What takes long, needs root or writes into the repository, and so runs only when asked for: `cargo xtask soak …`,
-//! `cargo xtask power` and `cargo xtask fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable what to do.
+//! `cargo xtask differential`, `cargo xtask power` and `cargo xtask fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable what to do.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,6 +15,14 @@ const MINUTES_MAX: u64 = 24 * 60;
 
 /// Several hours.
 const POWER_CUTS_MAX: u64 = 5000;
+
+/// The same requests to a cluster and to a redis-server.
+pub(crate) fn differential(steps: u64, seed: Option<u64>) -> Result<bool> {
+    let mut environment: Vec<(&str, OsString)> = vec![("TENURE_DIFFERENTIAL_STEPS", steps.to_string().into())];
+    environment.extend(seed.map(|seed| ("TENURE_DIFFERENTIAL_SEED", seed.to_string().into())));
+    environment.extend(tools::install()?.into_iter().map(|(name, path)| (name, path.into())));
+    test::asked("differential::replies_are_those_of_redis_for_many_steps", &environment)
+}
 
 /// Full load while one thing after another happens to the nodes.
 pub(crate) fn soak(minutes: &str, seed: Option<u64>) -> Result<bool> {

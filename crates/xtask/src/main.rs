@@ -28,6 +28,8 @@ cargo xtask soak stalls [--minutes M]   full load while the leader's disk stalls
 cargo xtask sim --seeds N [--from S]    N simulated clusters, the first seed given by the commit
 cargo xtask sim --seed S                one of them
 cargo xtask sim --planted [NAME]        seeds until each bug that is planted on purpose is found
+cargo xtask differential --steps N [--seed S]
+                                        the same requests to a cluster and to redis-server, reply by reply
 cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
 cargo xtask bench etcd                  Tenure beside etcd, 14 minutes, into docs/benchmarks
 cargo xtask bench etcd --trial [NAME]   the same shortly, or one scenario of it, into the build directory
@@ -68,6 +70,10 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["sim", "--seeds", count, "--from", first] => sim::sim(count.parse()?, Some(first.parse()?)),
         ["sim", "--planted"] => planted::search(None),
         ["sim", "--planted", name] => planted::search(Some(name)),
+        ["differential", "--steps", steps] => asked::differential(steps.parse()?, None),
+        ["differential", "--steps", steps, "--seed", seed] => {
+            asked::differential(steps.parse()?, Some(seed.parse()?))
+        }
         ["power", "--cuts", cuts] => asked::power(cuts.parse()?, None),
         ["power", "--cuts", cuts, "--seed", seed] => asked::power(cuts.parse()?, Some(seed.parse()?)),
         ["bench", "etcd"] => bench::etcd(),

@@ -3,10 +3,12 @@
 //! An end given as a wall-clock instant is turned into a length by the leader; one that is told as an instant is
 //! reckoned from the remaining time and this node's wall clock, so it is for people.
 
+use bytes::Bytes;
 use domain::limits::TTL_MS_MAX;
 use domain::{Action, Answer, ExpireCondition, Expiry};
 
 use super::Call;
+use crate::codec::decode;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
@@ -16,8 +18,15 @@ pub(super) enum Unit {
     Milliseconds,
 }
 
-/// Takes an end given as an option (`EX`, `PX`, `EXAT`, `PXAT` and a number above 0); `None` if none follows.
-pub(super) fn option(call: &mut Call<'_>) -> Result<Option<Expiry>, Error> {
+/// An end as it was given as an option. What it says is looked at when all options are known to be some, as in Redis.
+pub(super) struct End {
+    unit: Unit,
+    absolute: bool,
+    number: Bytes,
+}
+
+/// Takes an end given as an option (`EX`, `PX`, `EXAT`, `PXAT`); `None` if none follows.
+pub(super) fn option(call: &mut Call<'_>) -> Result<Option<End>, Error> {
     let arguments = &mut call.arguments;
     let (unit, absolute) = if arguments.word("ex") {
         (Unit::Seconds, false)
@@ -30,21 +39,34 @@ pub(super) fn option(call: &mut Call<'_>) -> Result<Option<Expiry>, Error> {
     } else {
         return Ok(None);
     };
-    if !absolute {
-        return Ok(Some(Expiry::InMs(positive(call, unit)?)));
-    }
-    let at_ms = milliseconds(call, unit)?;
-    if at_ms <= 0 { Err(Error::InvalidExpire(call.name)) } else { Ok(Some(Expiry::AtWallMs(at_ms))) }
+    Ok(Some(End { unit, absolute, number: arguments.take()? }))
 }
 
-/// A length above 0 and not above [`TTL_MS_MAX`], in milliseconds.
+impl End {
+    /// Given by the same word.
+    pub(super) fn is_of_the_kind_of(&self, other: &Self) -> bool {
+        (self.unit, self.absolute) == (other.unit, other.absolute)
+    }
+
+    /// Above 0, and not above [`TTL_MS_MAX`] from now.
+    pub(super) fn expiry(&self, call: &Call<'_>) -> Result<Expiry, Error> {
+        let ms = milliseconds(call, self.unit, &self.number)?;
+        if ms <= 0 || (!self.absolute && ms > TTL_MS_MAX) {
+            return Err(Error::InvalidExpire(call.name));
+        }
+        Ok(if self.absolute { Expiry::AtWallMs(ms) } else { Expiry::InMs(ms) })
+    }
+}
+
+/// The next argument: a length above 0 and not above [`TTL_MS_MAX`].
 pub(super) fn positive(call: &mut Call<'_>, unit: Unit) -> Result<i64, Error> {
-    let ms = milliseconds(call, unit)?;
+    let number = call.arguments.take()?;
+    let ms = milliseconds(call, unit, &number)?;
     if ms <= 0 || ms > TTL_MS_MAX { Err(Error::InvalidExpire(call.name)) } else { Ok(ms) }
 }
 
-fn milliseconds(call: &mut Call<'_>, unit: Unit) -> Result<i64, Error> {
-    let number = call.arguments.integer()?;
+fn milliseconds(call: &Call<'_>, unit: Unit, number: &[u8]) -> Result<i64, Error> {
+    let number = decode::integer(number).ok_or(Error::NotAnInteger)?;
     match unit {
         Unit::Milliseconds => Ok(number),
         Unit::Seconds => number.checked_mul(1000).ok_or(Error::InvalidExpire(call.name)),
@@ -70,8 +92,9 @@ pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<Plan, Error> {
 /// A length at or below 0 ends the key at once, as in Redis.
 fn change(call: &mut Call<'_>, unit: Unit, absolute: bool) -> Result<Plan, Error> {
     let key = call.arguments.own_key(call.session.database)?;
-    let ms = milliseconds(call, unit)?;
+    let number = call.arguments.take()?;
     let condition = condition(call)?;
+    let ms = milliseconds(call, unit, &number)?;
     if !absolute && ms > TTL_MS_MAX {
         return Err(Error::InvalidExpire(call.name));
     }

@@ -98,10 +98,13 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.own_key(call.session.database)?;
-    let by = decimal(&call.arguments.take()?)?;
+    let by = match decimal(&call.arguments.take()?) {
+        Err(error @ Error::NotAFloat) => return Err(error),
+        by => by,
+    };
     Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
         let present = present.map_or(Ok(Decimal::ZERO), decimal)?;
-        let sum = present.checked_add(by).ok_or(Error::FloatOverflow)?;
+        let sum = present.checked_add(by.clone()?).ok_or(Error::FloatOverflow)?;
         let sum = sum.round_dp(FRACTION_DIGITS).normalize().to_string();
         let reply = Reply::bulk(sum.as_bytes());
         Ok(Edited { value: Some(sum.into_bytes()), reply })

@@ -34,10 +34,15 @@ fn evaluate(call: &mut Call<'_>, read_only: bool) -> Result<Plan, Error> {
 
 fn evaluate_sha(call: &mut Call<'_>, read_only: bool) -> Result<Plan, Error> {
     let sha = call.arguments.take()?;
+    if sha.len() != SHA_DIGITS {
+        return Err(Error::NoScript);
+    }
     let inputs = inputs(call)?;
     let script = call.node.scripts.lock().get(&sha).ok_or(Error::NoScript)?;
     run(call, script, inputs, read_only)
 }
+
+const SHA_DIGITS: usize = 40;
 
 fn run(call: &Call<'_>, script: Script, inputs: Inputs, read_only: bool) -> Result<Plan, Error> {
     let Script { source, meaning } = script;

@@ -6,16 +6,20 @@ use domain::limits::KEYS_PER_COMMAND_MAX;
 use domain::{Action, Answer, Expiry, Key, SetCondition};
 
 use super::Call;
-use super::expiry::{self, Unit};
+use super::expiry::{self, End, Unit};
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
 pub(super) fn set(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.own_key(call.session.database)?;
     let value = call.arguments.value()?;
-    let SetOptions { condition, expiry, previous } = set_options(call)?;
+    let SetOptions { condition, end, previous } = set_options(call)?;
     let condition = condition.unwrap_or(SetCondition::Always);
-    let expiry = expiry.unwrap_or(Expiry::Never);
+    let expiry = match end {
+        Some(EndOption::Keep) => Expiry::Keep,
+        Some(EndOption::At(end)) => end.expiry(call)?,
+        None => Expiry::Never,
+    };
     let action = Action::Set { key, value, condition, expiry, previous };
     Ok(Plan::write(call.name, action, |answer| match answer {
         Answer::Set { previous: Some(previous), .. } => Some(Reply::value(previous.clone())),
@@ -28,44 +32,58 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Plan, Error> {
 #[derive(Default)]
 struct SetOptions {
     condition: Option<SetCondition>,
-    expiry: Option<Expiry>,
+    end: Option<EndOption>,
     previous: bool,
 }
 
-/// Each of condition, end and `GET` at most once, in any order.
+enum EndOption {
+    Keep,
+    At(End),
+}
+
+/// In any order. As in Redis an option may be repeated, and the last one counts, but not contradict another.
 fn set_options(call: &mut Call<'_>) -> Result<SetOptions, Error> {
     let mut options = SetOptions::default();
     while !call.arguments.is_empty() {
-        let arguments = &mut call.arguments;
-        if options.condition.is_none() {
-            options.condition = if arguments.word("nx") {
-                Some(SetCondition::IfAbsent)
-            } else if arguments.word("xx") {
-                Some(SetCondition::IfPresent)
-            } else if arguments.word("ifeq") {
-                Some(SetCondition::IfEqual(arguments.value()?))
-            } else if arguments.word("ifne") {
-                Some(SetCondition::IfNotEqual(arguments.value()?))
-            } else {
-                None
+        if let Some(condition) = set_condition(call)? {
+            let before = options.condition.replace(condition);
+            if before.is_some_and(|before| Some(before) != options.condition) {
+                return Err(Error::Syntax);
+            }
+        } else if call.arguments.word("get") {
+            options.previous = true;
+        } else {
+            let end = match call.arguments.word("keepttl") {
+                true => EndOption::Keep,
+                false => EndOption::At(expiry::option(call)?.ok_or(Error::Syntax)?),
             };
-            if options.condition.is_some() {
-                continue;
+            let contradicts = match (&options.end, &end) {
+                (None, _) | (Some(EndOption::Keep), EndOption::Keep) => false,
+                (Some(EndOption::At(before)), EndOption::At(end)) => !before.is_of_the_kind_of(end),
+                _ => true,
+            };
+            if contradicts {
+                return Err(Error::Syntax);
             }
+            options.end = Some(end);
         }
-        if options.expiry.is_none() {
-            let keep = arguments.word("keepttl");
-            options.expiry = if keep { Some(Expiry::Keep) } else { expiry::option(call)? };
-            if options.expiry.is_some() {
-                continue;
-            }
-        }
-        if !call.arguments.word("get") {
-            return Err(Error::Syntax);
-        }
-        options.previous = true;
     }
     Ok(options)
+}
+
+fn set_condition(call: &mut Call<'_>) -> Result<Option<SetCondition>, Error> {
+    let arguments = &mut call.arguments;
+    Ok(if arguments.word("nx") {
+        Some(SetCondition::IfAbsent)
+    } else if arguments.word("xx") {
+        Some(SetCondition::IfPresent)
+    } else if arguments.word("ifeq") {
+        Some(SetCondition::IfEqual(arguments.value()?))
+    } else if arguments.word("ifne") {
+        Some(SetCondition::IfNotEqual(arguments.value()?))
+    } else {
+        None
+    })
 }
 
 pub(super) fn setnx(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -135,19 +153,14 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
         return Err(Error::VirtualKey);
     }
     let never = call.arguments.word("persist");
-    let expiry = if never { Ok(Some(Expiry::Never)) } else { expiry::option(call) };
-    match expiry {
-        Ok(Some(expiry)) => {
-            call.arguments.finish()?;
-            Ok(Plan::write(call.name, Action::Touch { key, expiry }, value))
-        }
-        Ok(None) => Err(Error::Syntax),
+    let end = if never { None } else { Some(expiry::option(call)?.ok_or(Error::Syntax)?) };
+    call.arguments.finish()?;
+    match end.map_or(Ok(Expiry::Never), |end| end.expiry(call)) {
+        Ok(expiry) => Ok(Plan::write(call.name, Action::Touch { key, expiry }, value)),
         // Redis looks for the key before it judges the number.
-        Err(error @ (Error::InvalidExpire(_) | Error::NotAnInteger)) => {
-            call.arguments.finish()?;
+        Err(error) => {
             Ok(Plan::read(move |view| if view.exists(&key) { error.clone().into() } else { Reply::Null }))
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -146,7 +146,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     Spec { is_never_queued: true, ..not_for_scripts(open("reset", 1, connection::reset)) },
     server("role", 1, server::role),
     listing("scan", -2, listing::scan),
-    session(container("script", scripts::SUBCOMMANDS)),
+    not_for_scripts(container("script", scripts::SUBCOMMANDS)),
     Spec { is_for_scripts: true, ..session(server("select", 2, connection::select)) },
     write("set", -3, ONE_KEY, strings::set),
     write("setbit", 4, ONE_KEY, ranges::setbit),

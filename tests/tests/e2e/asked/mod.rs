@@ -1,5 +1,6 @@
-//! What runs only when `cargo xtask soak`, `power` or `fixture` asks for it.
+//! What runs only when `cargo xtask differential`, `soak`, `power` or `fixture` asks for it.
 
+mod differential;
 mod fixture;
 mod holders;
 mod power;
