@@ -145,6 +145,10 @@ impl Cluster {
         self.port(node, 79)
     }
 
+    pub fn sentinel(&self, node: u64) -> u16 {
+        self.port(node, 69)
+    }
+
     pub fn http(&self, node: u64) -> u16 {
         self.port(node, 80)
     }

@@ -65,6 +65,10 @@ impl NodeFile {
         self.first_port + 78
     }
 
+    pub fn sentinel_port(&self) -> u16 {
+        self.first_port + 68
+    }
+
     pub fn http_port(&self) -> u16 {
         self.first_port + 79
     }
@@ -72,10 +76,10 @@ impl NodeFile {
     /// Writes the file beside the data, where the log goes too.
     fn write(&self) -> Result<PathBuf> {
         let Self { id, data, settings, .. } = self;
-        let (redis, http) = (self.redis_port(), self.http_port());
+        let (redis, sentinel, http) = (self.redis_port(), self.sentinel_port(), self.http_port());
         let text = format!(
             "[node]\nid = {id}\ndata = {data:?}\n[listen]\napi = \"{}\"\npeer = \"{}\"\nredis = \"127.0.0.1:{redis}\"\n\
-             http = \"127.0.0.1:{http}\"\n{settings}",
+             sentinel = \"127.0.0.1:{sentinel}\"\nhttp = \"127.0.0.1:{http}\"\n{settings}",
             self.api(),
             self.peer(),
         );

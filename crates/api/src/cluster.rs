@@ -223,8 +223,8 @@ impl ClusterService for Cluster {
 }
 
 fn contact_to_wire(id: NodeId, contact: &Contact, voter: bool) -> v1::Member {
-    let Contact { name, peer, api, redis, http } = contact.clone();
-    v1::Member { id: id.0, name, api, peer, redis, http, voter }
+    let Contact { name, peer, api, redis, sentinel, http } = contact.clone();
+    v1::Member { id: id.0, name, api, peer, redis, sentinel, http, voter }
 }
 
 fn member_to_wire(member: &Member) -> v1::Member {
@@ -232,8 +232,8 @@ fn member_to_wire(member: &Member) -> v1::Member {
 }
 
 fn member_from_wire(member: v1::Member) -> Member {
-    let v1::Member { id, name, api, peer, redis, http, voter } = member;
-    Member { id: NodeId(id), name, peer, api, redis, http, voter }
+    let v1::Member { id, name, api, peer, redis, sentinel, http, voter } = member;
+    Member { id: NodeId(id), name, peer, api, redis, sentinel, http, voter }
 }
 
 fn role_to_wire(role: Role) -> v1::Role {

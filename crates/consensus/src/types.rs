@@ -55,6 +55,8 @@ pub struct Contact {
     pub peer: String,
     pub api: String,
     pub redis: String,
+    /// Empty for a member of before there was one.
+    pub sentinel: String,
     pub http: String,
 }
 
@@ -66,6 +68,7 @@ pub struct Member {
     pub peer: String,
     pub api: String,
     pub redis: String,
+    pub sentinel: String,
     pub http: String,
     /// Learners receive the log and do not vote.
     pub voter: bool,
@@ -74,15 +77,15 @@ pub struct Member {
 impl Contact {
     /// A member that is reached here.
     pub fn member(self, id: NodeId, voter: bool) -> Member {
-        let Self { name, peer, api, redis, http } = self;
-        Member { id, name, peer, api, redis, http, voter }
+        let Self { name, peer, api, redis, sentinel, http } = self;
+        Member { id, name, peer, api, redis, sentinel, http, voter }
     }
 }
 
 impl Member {
     pub fn contact(&self) -> Contact {
-        let Self { name, peer, api, redis, http, .. } = self.clone();
-        Contact { name, peer, api, redis, http }
+        let Self { name, peer, api, redis, sentinel, http, .. } = self.clone();
+        Contact { name, peer, api, redis, sentinel, http }
     }
 }
 
@@ -154,11 +157,11 @@ pub(crate) fn decode_membership(
 }
 
 pub(crate) fn encode_contact(id: u64, contact: &Contact) -> log::Node {
-    let Contact { name, peer, api, redis, http } = contact.clone();
-    log::Node { id, name, peer, api, redis, http }
+    let Contact { name, peer, api, redis, sentinel, http } = contact.clone();
+    log::Node { id, name, peer, api, redis, sentinel, http }
 }
 
 pub(crate) fn decode_contact(node: &log::Node) -> Contact {
-    let log::Node { name, peer, api, redis, http, .. } = node.clone();
-    Contact { name, peer, api, redis, http }
+    let log::Node { name, peer, api, redis, sentinel, http, .. } = node.clone();
+    Contact { name, peer, api, redis, sentinel, http }
 }

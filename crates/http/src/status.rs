@@ -52,6 +52,7 @@ struct MemberView {
     api: String,
     peer: String,
     redis: String,
+    sentinel: String,
     http: String,
 }
 
@@ -90,6 +91,6 @@ pub(crate) async fn show(State(replica): State<Replica>) -> Json<View> {
 }
 
 fn view_member(member: Member) -> MemberView {
-    let Member { id, name, peer, api, redis, http, voter } = member;
-    MemberView { id: id.0, name, voter, api, peer, redis, http }
+    let Member { id, name, peer, api, redis, sentinel, http, voter } = member;
+    MemberView { id: id.0, name, voter, api, peer, redis, sentinel, http }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::codec::Protocol;
-use crate::command::COMMANDS;
+use crate::command::Table;
 
 /// One connection. What it tells about itself is for people, and may be a moment old.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Client {
     pub(crate) local: SocketAddr,
     since_ms: i64,
     active_ms: AtomicI64,
+    table: Table,
     command: AtomicUsize,
     database: AtomicU8,
     protocol: AtomicU8,
@@ -49,7 +50,7 @@ impl Client {
         let Labels { name, library, library_version } = self.labels.lock().clone();
         let age = now_ms.saturating_sub(self.since_ms).max(0) / 1000;
         let idle = now_ms.saturating_sub(self.active_ms.load(Relaxed)).max(0) / 1000;
-        let command = COMMANDS.get(self.command.load(Relaxed)).map_or("NULL", |spec| spec.name);
+        let command = self.table.0.get(self.command.load(Relaxed)).map_or("NULL", |spec| spec.name);
         let (database, protocol) = (self.database.load(Relaxed), self.protocol.load(Relaxed));
         let Self { id, address, local, .. } = self;
         format!(
@@ -61,13 +62,18 @@ impl Client {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clients {
+    table: Table,
     last_id: AtomicU64,
     open: Mutex<BTreeMap<u64, Arc<Client>>>,
 }
 
 impl Clients {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table, last_id: AtomicU64::default(), open: Mutex::default() }
+    }
+
     /// Enters a connection, unless there are `max` already. It leaves with the guard.
     pub(crate) fn enter(
         self: &Arc<Self>,
@@ -87,6 +93,7 @@ impl Clients {
             local,
             since_ms: now_ms,
             active_ms: AtomicI64::new(now_ms),
+            table: self.table,
             command: AtomicUsize::new(usize::MAX),
             database: AtomicU8::new(0),
             protocol: AtomicU8::new(2),

@@ -16,12 +16,14 @@ use tokio::sync::watch;
 
 use crate::clients::Client;
 use crate::codec::decode::Decoder;
+use crate::codec::encode::encode;
 use crate::error::Error;
 use crate::group::Group;
 use crate::limits::{FLUSH_BYTES, INPUT_BYTES_MAX, LINGER_BYTES_MAX, UNREAD_BYTES_MAX, UNREAD_BYTES_SOFT};
 use crate::metrics::Count;
 use crate::node::Node;
 use crate::run::{Executed, Run};
+use crate::sentinel::News;
 use crate::session::{Planned, Session};
 
 pub(crate) struct Connection<G, S> {
@@ -41,6 +43,8 @@ pub(crate) struct Connection<G, S> {
     /// Where in the client's bytes the executed requests end, and where the present pipeline does.
     executed: u64,
     pipeline_end: u64,
+    /// While the client listens.
+    news: Option<News>,
     /// Nothing more will be read.
     input_ended: bool,
     /// Nothing more will be understood: the last request has been.
@@ -64,6 +68,7 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
             unflushed: false,
             executed: 0,
             pipeline_end: 0,
+            news: None,
             input_ended: false,
             closing: false,
         }
@@ -91,6 +96,11 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                 && self.output.len() < UNREAD_BYTES_SOFT;
             let writes = self.due > 0 || self.output.len() >= FLUSH_BYTES;
             let stops = !self.input_ended;
+            self.news = match self.news.take() {
+                _ if self.session.subscriptions.is_empty() => None,
+                None => News::new(&self.group, &self.node.options.purpose),
+                news => news,
+            };
             tokio::select! {
                 executed = finished(&mut run), if run.is_some() => {
                     run = None;
@@ -103,6 +113,7 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                     }
                 }
                 read = self.reader.read_buf(self.decoder.room()), if reads => self.received(read?),
+                news = hear(&mut self.news, &self.group), if self.news.is_some() => self.tell(&news),
                 _ = draining.wait_for(|draining| *draining), if stops => self.stop_reading(),
                 () = client.killed.notified(), if stops => self.stop_reading(),
             }
@@ -174,6 +185,11 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
         self.closing |= last;
     }
 
+    fn tell(&mut self, news: &str) {
+        encode(&self.session.subscriptions.tell(news), self.session.protocol, &mut self.output);
+        self.due = self.output.len();
+    }
+
     fn received(&mut self, bytes: usize) {
         self.decoder.note_received(bytes);
         self.node.metrics.bytes_read.add(bytes as u64);
@@ -209,6 +225,13 @@ async fn push<S: AsyncWrite>(
     writes: bool,
 ) -> io::Result<Option<usize>> {
     if writes { writer.write_buf(output).await.map(Some) } else { writer.flush().await.map(|()| None) }
+}
+
+async fn hear(news: &mut Option<News>, group: &impl Group) -> String {
+    match news {
+        Some(news) => news.next(group).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn finished(run: &mut Option<BoxFuture<'static, Executed>>) -> Executed {

@@ -131,6 +131,36 @@ pub enum Error {
     #[error("ERR Invalid number of arguments specified for command")]
     InvalidKeyArguments,
 
+    // The Sentinel.
+    #[error("ERR No such master with that name")]
+    NoSuchMaster,
+    #[error("ERR Duplicate master name.")]
+    DuplicateMaster,
+    #[error("NOGOODSLAVE No suitable replica to promote")]
+    NoGoodSlave,
+    #[error(
+        "NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the specified quorum for this master. \
+         Not enough available Sentinels to reach the majority and authorize a failover"
+    )]
+    NoSentinelQuorum,
+    #[error("ERR Only HELLO messages are accepted by Sentinel instances.")]
+    OnlyHello,
+    #[error("ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.")]
+    SentinelConfig,
+    #[error("ERR this Sentinel speaks of the group of its own node; its options are in that node's file")]
+    SentinelIsFixed,
+    #[error(
+        "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+         context"
+    )]
+    OnlyListening(String),
+    #[error(
+        "ERR too many subscriptions: the limits are {} and names of {} bytes",
+        limits::SUBSCRIPTIONS_MAX,
+        limits::CHANNEL_BYTES_MAX
+    )]
+    TooManySubscriptions,
+
     // Transactions.
     #[error("ERR MULTI calls can not be nested")]
     MultiNested,

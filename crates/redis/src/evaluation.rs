@@ -118,7 +118,7 @@ impl<L: Look> Commands for World<'_, '_, L> {
     }
 
     fn may(&mut self, request: &[Bytes]) -> Option<bool> {
-        request.first().and_then(|name| command::find(name)).map(|_| true)
+        request.first().and_then(|name| command::COMMANDS.find(name)).map(|_| true)
     }
 }
 
@@ -126,8 +126,9 @@ impl<L: Look> World<'_, '_, L> {
     /// An error: a refusal, which the script may catch.
     fn understand(&mut self, mut request: Vec<Bytes>) -> Result<Part, &'static str> {
         let arguments = request.split_off(1);
-        let place = command::find(&request[0]).ok_or("ERR Unknown Redis command called from script")?;
-        let spec = &command::COMMANDS[place];
+        let place =
+            command::COMMANDS.find(&request[0]).ok_or("ERR Unknown Redis command called from script")?;
+        let spec = &command::COMMANDS.0[place];
         if !spec.is_for_scripts {
             return Err("ERR This Redis command is not allowed from script");
         }
@@ -173,7 +174,9 @@ fn value(reply: Reply) -> Value {
         Reply::Null | Reply::NullArray => Value::Nil,
         Reply::Bool(truth) => Value::Bool(truth),
         Reply::Double(number) => Value::Double(number),
-        Reply::Array(replies) | Reply::Push(replies) => Value::Array(values(replies)),
+        Reply::Array(replies) | Reply::Push(replies) | Reply::Several(replies) => {
+            Value::Array(values(replies))
+        }
         Reply::Set(replies) => Value::Set(values(replies)),
         Reply::Map(pairs) => Value::Map(pairs.into_iter().map(|(key, of)| (value(key), value(of))).collect()),
     }

@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use domain::{Action, Answer, NodeId};
+use futures_util::stream::BoxStream;
 
 use crate::error::Failure;
 use crate::plan::View;
@@ -20,6 +21,9 @@ pub trait Group: Clone + Send + Sync + 'static {
 
     /// What this node believes, without asking anybody.
     fn standing(&self) -> Standing;
+
+    /// Ticks whenever that may have changed.
+    fn changes(&self) -> BoxStream<'static, ()>;
 }
 
 /// What a quorum round allows to look at, as often as needed.
@@ -29,18 +33,30 @@ pub trait Look: Send + Sync {
 }
 
 /// How the group looks from one node. A belief: nothing may be decided by it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Standing {
+    /// This node, and the group that it belongs to once that is founded.
+    pub node: NodeId,
+    pub cluster_id: Option<[u8; 16]>,
+    /// It is neither on its way out nor out of service.
+    pub serves: bool,
     pub role: &'static str,
     pub leader: Option<NodeId>,
     pub term: u64,
     pub voters: usize,
     /// Where each member serves this protocol.
-    pub addresses: Vec<(NodeId, String)>,
+    pub addresses: Vec<(NodeId, Addresses)>,
+}
+
+/// HOST:PORT of both doors; empty if the group does not know it.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    pub redis: String,
+    pub sentinel: String,
 }
 
 impl Standing {
     pub(crate) fn address(&self, node: NodeId) -> Option<&str> {
-        self.addresses.iter().find(|(id, _)| *id == node).map(|(_, address)| address.as_str())
+        self.addresses.iter().find(|(id, _)| *id == node).map(|(_, at)| at.redis.as_str())
     }
 }

@@ -8,7 +8,8 @@
 //! Read in this order: [`limits`]; `codec` (bytes and requests); `request`, `plan`, `reply`, `error` (what
 //! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
 //! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
-//! `transaction` (what `MULTI` queued, as one), `edit` and `turns`, `run`, `connection` and `server` (what is executed together, the loop, accepting and draining); `clients`, `metrics`.
+//! `transaction` (what `MULTI` queued, as one), `edit` and `turns`, `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
+//! `sentinel` (the other door, where clients ask for the way); `clients`, `metrics`.
 //!
 //! It never reads a clock, draws a random number, spawns a task or opens a socket by itself: they are handed in.
 
@@ -34,6 +35,7 @@ mod reply;
 mod request;
 mod run;
 mod script;
+mod sentinel;
 mod server;
 mod session;
 #[cfg(test)]
@@ -43,11 +45,11 @@ mod turns;
 
 pub use codec::Protocol;
 pub use error::{Error, Failure, Severity};
-pub use group::{Group, Look, Standing};
+pub use group::{Addresses, Group, Look, Standing};
 pub use lane::Aside;
 pub use metrics::{CommandCount, Metrics, Outcome};
 pub use node::WallClock;
-pub use options::Options;
+pub use options::{Options, Purpose};
 pub use plan::View;
 pub use reply::Reply;
 pub use server::{Accepted, Environment, Server};

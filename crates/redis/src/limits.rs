@@ -97,6 +97,12 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 /// A client's name, library name or library version.
 pub const CLIENT_TEXT_BYTES_MAX: usize = 256;
 
+/// Channels and patterns that one client of a Sentinel listens to. There are some ten channels.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// The name of one.
+pub const CHANNEL_BYTES_MAX: usize = 256;
+
 /// Scripts that a node remembers by their SHA-1. A client that meets a forgotten one sends it again.
 pub const SCRIPTS_MAX: usize = 1000;
 

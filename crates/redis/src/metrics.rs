@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::command;
+use crate::command::Table;
 use crate::error::Severity;
 use crate::reply::Reply;
 
@@ -54,6 +54,7 @@ pub struct CommandCount {
 
 #[derive(Debug)]
 pub struct Metrics {
+    table: Table,
     commands: Box<[[AtomicU64; Outcome::ALL.len()]]>,
     pub unknown_commands: AtomicU64,
     pub protocol_errors: AtomicU64,
@@ -76,10 +77,11 @@ pub struct Metrics {
     pub transaction_conflicts: AtomicU64,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    pub(crate) fn new(table: Table) -> Self {
         Self {
-            commands: command::COMMANDS.iter().map(|_| Default::default()).collect(),
+            table,
+            commands: table.0.iter().map(|_| Default::default()).collect(),
             unknown_commands: AtomicU64::default(),
             protocol_errors: AtomicU64::default(),
             authentication_failures: AtomicU64::default(),
@@ -96,12 +98,10 @@ impl Default for Metrics {
             transaction_conflicts: AtomicU64::default(),
         }
     }
-}
 
-impl Metrics {
     /// Every command that was called, by how it ended.
     pub fn commands(&self) -> impl Iterator<Item = CommandCount> {
-        command::COMMANDS.iter().zip(&self.commands).flat_map(|(spec, counts)| {
+        self.table.0.iter().zip(&self.commands).flat_map(|(spec, counts)| {
             Outcome::ALL.into_iter().zip(counts).filter_map(|(outcome, count)| {
                 let count = count.load(Relaxed);
                 (count > 0).then_some(CommandCount { command: spec.name, outcome, count })

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::clients::Clients;
+use crate::command::{self, Table};
 use crate::group::Standing;
-use crate::lane::{Aside, Lanes};
+use crate::lane::Lanes;
 use crate::metrics::Metrics;
-use crate::options::Options;
+use crate::options::{Options, Purpose};
 use crate::script::Cache;
+use crate::sentinel::{self, Vigil};
+use crate::server::Environment;
 use crate::turns::Turns;
 
 /// The wall clock, in milliseconds since 1970: for people, `TIME` and audit. It decides nothing.
@@ -17,6 +20,7 @@ pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 pub(crate) struct Node {
     pub(crate) options: Options,
+    pub(crate) commands: Table,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) scripts: Mutex<Cache>,
@@ -26,27 +30,36 @@ pub(crate) struct Node {
     pub(crate) turns: Turns,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
+    /// How long no leader is known.
+    pub(crate) vigil: Vigil,
+    pub(crate) monotonic: lua::Clock,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
 }
 
 impl Node {
     pub(crate) fn new(
         options: Options,
-        wall_ms: WallClock,
-        clock: lua::Clock,
-        aside: &Aside,
+        environment: &Environment,
         standing: impl Fn() -> Standing + Send + Sync + 'static,
     ) -> Self {
+        let commands = match options.purpose {
+            Purpose::Keys => command::COMMANDS,
+            Purpose::Sentinel { .. } => sentinel::COMMANDS,
+        };
+        let Environment { wall_ms, aside, clock, monotonic, .. } = environment;
         Self {
             options,
-            metrics: Arc::default(),
-            clients: Arc::default(),
+            commands,
+            metrics: Arc::new(Metrics::new(commands)),
+            clients: Arc::new(Clients::new(commands)),
             scripts: Mutex::default(),
             compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
-            lanes: Lanes::new(aside, &clock),
+            lanes: Lanes::new(aside, clock),
             turns: Turns::default(),
             started_ms: wall_ms(),
-            wall_ms,
+            wall_ms: wall_ms.clone(),
+            vigil: Vigil::default(),
+            monotonic: monotonic.clone(),
             standing: Box::new(standing),
         }
     }

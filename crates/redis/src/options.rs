@@ -2,8 +2,19 @@
 
 use crate::limits;
 
+/// What a door is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Leases and keys.
+    #[default]
+    Keys,
+    /// Telling clients where they are, under the name of this master.
+    Sentinel { master: String },
+}
+
 #[derive(Clone, Debug)]
 pub struct Options {
+    pub purpose: Purpose,
     /// Redis's `requirepass`: without it every client is the default user.
     pub password: Option<String>,
     /// `FLUSHALL` and `FLUSHDB` work. Off in a deployment: one typing error would release every lease.
@@ -15,9 +26,20 @@ pub struct Options {
     pub run_id: String,
 }
 
+impl Purpose {
+    /// As Redis calls it.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self {
+            Self::Keys => "standalone",
+            Self::Sentinel { .. } => "sentinel",
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
+            purpose: Purpose::Keys,
             password: None,
             allow_flush: false,
             connections_max: limits::CONNECTIONS_MAX,

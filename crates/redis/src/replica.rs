@@ -1,10 +1,11 @@
 //! The real group behind the seam: what `consensus` says, in the words of this edge, mapped once.
 
-use consensus::{ProposeError, ReadError, Reading, Replica};
+use consensus::{Member, ProposeError, ReadError, Reading, Replica};
 use domain::{Action, Answer};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Failure;
-use crate::group::{Group, Look, Standing};
+use crate::group::{Addresses, Group, Look, Standing};
 use crate::plan::View;
 
 impl Group for Replica {
@@ -22,12 +23,27 @@ impl Group for Replica {
     fn standing(&self) -> Standing {
         let status = self.status();
         Standing {
+            node: status.node,
+            cluster_id: status.cluster_id,
+            serves: !status.draining && !status.out_of_service,
             role: status.role.name(),
             leader: status.leader,
             term: status.term,
             voters: status.members.iter().filter(|member| member.voter).count(),
-            addresses: status.members.into_iter().map(|member| (member.id, member.redis)).collect(),
+            addresses: status
+                .members
+                .into_iter()
+                .map(|Member { id, redis, sentinel, .. }| (id, Addresses { redis, sentinel }))
+                .collect(),
         }
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        let changes = stream::unfold(self.watch_standing(), |mut watch| async {
+            watch.changed().await;
+            Some(((), watch))
+        });
+        changes.boxed()
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Reply {
     Map(Vec<(Reply, Reply)>),
     Set(Vec<Reply>),
     Push(Vec<Reply>),
+    /// One after the other, as many as a request named.
+    Several(Vec<Reply>),
 }
 
 impl Reply {
@@ -62,7 +64,9 @@ impl Reply {
             Self::Bulk(bytes) => bytes.len(),
             Self::Text(text) | Self::Simple(text) => text.len(),
             Self::Verbatim(text) => text.len(),
-            Self::Array(replies) | Self::Set(replies) | Self::Push(replies) => of_all(replies),
+            Self::Array(replies) | Self::Set(replies) | Self::Push(replies) | Self::Several(replies) => {
+                of_all(replies)
+            }
             Self::Map(pairs) => pairs.iter().map(|(key, value)| key.bytes() + value.bytes()).sum(),
             Self::Error(_)
             | Self::Integer(_)

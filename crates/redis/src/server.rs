@@ -32,6 +32,8 @@ pub struct Environment {
     pub aside: Aside,
     /// Since any fixed instant: how long a script runs.
     pub clock: lua::Clock,
+    /// The same, whatever this process does meanwhile: how long no leader is known.
+    pub monotonic: lua::Clock,
 }
 
 /// A connection that a listener has accepted. TCP_NODELAY is the listener's duty.
@@ -55,8 +57,7 @@ pub struct Server<G> {
 impl<G: Group> Server<G> {
     pub fn new(group: G, environment: Environment, options: Options) -> Self {
         let standing = group.clone();
-        let Environment { wall_ms, aside, clock, .. } = &environment;
-        let node = Node::new(options, wall_ms.clone(), clock.clone(), aside, move || standing.standing());
+        let node = Node::new(options, &environment, move || standing.standing());
         Self {
             group,
             node: Arc::new(node),

@@ -8,12 +8,13 @@ use domain::Key;
 use crate::clients::{Client, Labels};
 use crate::codec::Protocol;
 use crate::codec::decode::Allowance;
-use crate::command::{self, Call, Spec};
+use crate::command::{Call, Spec};
 use crate::error::echo;
 use crate::metrics::Count;
 use crate::node::Node;
 use crate::plan::Plan;
 use crate::request::Arguments;
+use crate::sentinel::Subscriptions;
 use crate::transaction::{Part, Queue, Watched};
 use crate::{Error, Reply, limits};
 
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     /// Since `MULTI`.
     pub(crate) queue: Option<Queue>,
     pub(crate) watched: Watched,
+    /// At a Sentinel.
+    pub(crate) subscriptions: Subscriptions,
 }
 
 /// Whether replies are sent: `CLIENT REPLY`.
@@ -77,6 +80,7 @@ impl Session {
             closing: false,
             queue: None,
             watched: Watched::default(),
+            subscriptions: Subscriptions::default(),
         }
     }
 
@@ -101,9 +105,9 @@ impl Session {
             self.closing = true;
             return Planned::goodbye(None, self.protocol);
         }
-        let place = command::find(&name);
+        let place = node.commands.find(&name);
         let is_queued =
-            self.queue.is_some() && place.is_some_and(|place| !command::COMMANDS[place].is_never_queued);
+            self.queue.is_some() && place.is_some_and(|place| !node.commands.0[place].is_never_queued);
         let plan = match place {
             Some(place) => {
                 self.client.note(node.now_ms(), place, self.database, self.protocol);
@@ -128,7 +132,7 @@ impl Session {
     }
 
     fn call(&mut self, node: &Node, place: usize, arguments: Arguments) -> Result<Plan, Error> {
-        let spec = &command::COMMANDS[place];
+        let spec = &node.commands.0[place];
         if !spec.arity.fits(arguments.len() + 1) {
             self.spoil();
             return Err(Error::Arity(spec.name.to_owned()));
@@ -136,6 +140,7 @@ impl Session {
         if !self.authenticated && !spec.open_to_strangers {
             return Err(Error::AuthenticationRequired);
         }
+        self.may_ask(spec, &arguments)?;
         if let Some(queue) = &mut self.queue
             && !spec.is_never_queued
         {
@@ -175,7 +180,7 @@ impl Session {
 
     /// Understands a request that was queued.
     pub(crate) fn part(&mut self, node: &Node, place: usize, arguments: Vec<Bytes>) -> Part {
-        let spec = &command::COMMANDS[place];
+        let spec = &node.commands.0[place];
         let database = self.database;
         let keys = spec.keys.among(&arguments).map(|name| Key::new(database, &name[..])).collect();
         let plan = self.handle(node, spec, Arguments::new(arguments));

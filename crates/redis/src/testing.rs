@@ -7,25 +7,33 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use domain::{Action, Answer, Command, Expiry, Key, LogTime, NodeId, Position, SetCondition, Stamp, State};
 use futures_util::FutureExt;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::clients::Entered;
 use crate::codec::encode::encode;
 use crate::codec::inline;
 use crate::error::Failure;
-use crate::group::{Group, Look, Standing};
-use crate::lane::Aside;
+use crate::group::{Addresses, Group, Look, Standing};
 use crate::node::Node;
 use crate::options::Options;
 use crate::plan::{Plan, View};
 use crate::reply::Reply;
+use crate::server::Environment;
 use crate::session::{Planned, Session};
 
 /// Wall time of every test, and where its clock begins.
 pub(crate) const WALL_MS: i64 = 1_790_000_000_000;
 
-#[derive(Clone, Default)]
-pub(crate) struct Model(Arc<Mutex<Inner>>);
+#[derive(Clone)]
+pub(crate) struct Model(Arc<Mutex<Inner>>, watch::Sender<NodeId>);
+
+impl Default for Model {
+    fn default() -> Self {
+        Self(Arc::default(), watch::Sender::new(NodeId(2)))
+    }
+}
 
 #[derive(Default)]
 struct Inner {
@@ -33,6 +41,8 @@ struct Inner {
     index: u64,
     now_ms: u64,
     failure: Option<Failure>,
+    unfounded: bool,
+    without_sentinels: bool,
     /// What happens just before so many of the next proposals.
     interference: Option<(usize, Action)>,
     /// The sizes of the proposals, and how many quorum rounds there were.
@@ -44,6 +54,21 @@ impl Model {
     /// From now on nothing is decided.
     pub(crate) fn fail(&self, failure: Option<Failure>) {
         self.0.lock().failure = failure;
+    }
+
+    /// From now on this node belongs to no group.
+    pub(crate) fn unfound(&self) {
+        self.0.lock().unfounded = true;
+    }
+
+    /// From now on the group knows of no Sentinel.
+    pub(crate) fn forget_sentinels(&self) {
+        self.0.lock().without_sentinels = true;
+    }
+
+    /// From now on this node leads.
+    pub(crate) fn lead(&self, node: NodeId) {
+        self.1.send_replace(node);
     }
 
     pub(crate) fn proposals(&self) -> Vec<usize> {
@@ -110,14 +135,29 @@ impl Group for Model {
     }
 
     fn standing(&self) -> Standing {
-        let leads = self.0.lock().failure != Some(Failure::NoQuorum);
+        let inner = self.0.lock();
+        let at = |id: u64| {
+            let sentinel = if inner.without_sentinels { String::new() } else { format!("10.0.0.{id}:26379") };
+            (NodeId(id), Addresses { redis: format!("10.0.0.{id}:6379"), sentinel })
+        };
         Standing {
+            node: NodeId(1),
+            cluster_id: (!inner.unfounded).then_some([0xab; 16]),
+            serves: inner.failure != Some(Failure::OutOfService),
             role: "follower",
-            leader: leads.then_some(NodeId(2)),
+            leader: (inner.failure != Some(Failure::NoQuorum)).then(|| *self.1.borrow()),
             term: 3,
             voters: 3,
-            addresses: vec![(NodeId(1), "10.0.0.1:6379".into()), (NodeId(2), "10.0.0.2:6379".into())],
+            addresses: [1, 2, 3].map(at).into(),
         }
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        let changes = stream::unfold(self.1.subscribe(), |mut leader| async {
+            leader.changed().await.ok()?;
+            Some(((), leader))
+        });
+        changes.boxed()
     }
 }
 
@@ -162,9 +202,15 @@ impl Bench {
         let model = Model::default();
         let standing = model.clone();
         let wall = model.clone();
-        let wall_ms = Arc::new(move || WALL_MS + i64::try_from(wall.0.lock().now_ms).unwrap());
-        let aside: Aside = Arc::new(|work| work());
-        let node = Arc::new(Node::new(options, wall_ms, clock, &aside, move || standing.standing()));
+        let monotonic = model.clone();
+        let environment = Environment {
+            wall_ms: Arc::new(move || WALL_MS + i64::try_from(wall.0.lock().now_ms).unwrap()),
+            spawn: Arc::new(drop),
+            aside: Arc::new(|work| work()),
+            clock,
+            monotonic: Arc::new(move || Duration::from_millis(monotonic.0.lock().now_ms)),
+        };
+        let node = Arc::new(Node::new(options, &environment, move || standing.standing()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
         let entered = node.clients.enter(address, local, WALL_MS, 10).unwrap();

@@ -96,7 +96,7 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn spec(&self) -> &'static Spec {
-        &COMMANDS[self.command]
+        &COMMANDS.0[self.command]
     }
 
     fn looks(&self) -> bool {

@@ -182,6 +182,7 @@ impl Node {
                 aside: Arc::new(|work| work()),
                 // A script has its steps: time stands still while it runs.
                 clock: Arc::new(|| Duration::ZERO),
+                monotonic: Arc::new(|| Duration::ZERO),
             },
             redis::Options { allow_flush: false, port: REDIS_PORT, ..redis::Options::default() },
         );
@@ -353,6 +354,7 @@ pub(crate) fn contact(place: Place) -> Contact {
         peer: at(PEER_PORT),
         api: at(API_PORT),
         redis: at(REDIS_PORT),
+        sentinel: at(26379),
         http: at(7180),
     }
 }

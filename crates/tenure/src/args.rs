@@ -107,6 +107,8 @@ pub enum Member {
         #[arg(long, default_value = "")]
         redis: String,
         #[arg(long, default_value = "")]
+        sentinel: String,
+        #[arg(long, default_value = "")]
         http: String,
         #[arg(long, default_value = "")]
         name: String,

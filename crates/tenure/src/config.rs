@@ -21,6 +21,8 @@ pub struct Config {
     #[serde(default)]
     pub redis: Redis,
     #[serde(default)]
+    pub sentinel: Sentinel,
+    #[serde(default)]
     pub raft: Raft,
     #[serde(default)]
     pub log: Log,
@@ -47,6 +49,7 @@ pub struct Addresses {
     pub api: Option<String>,
     pub peer: Option<String>,
     pub redis: Option<String>,
+    pub sentinel: Option<String>,
     pub http: Option<String>,
 }
 
@@ -58,6 +61,21 @@ pub struct Redis {
     /// Whether FLUSHALL and FLUSHDB work.
     #[serde(default)]
     pub allow_flush: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sentinel {
+    /// The name under which clients ask for the master. The same on every node.
+    pub master: String,
+    /// A file that holds the password, as Sentinel's `requirepass`.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Default for Sentinel {
+    fn default() -> Self {
+        Self { master: "mymaster".into(), password_file: None }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -171,17 +189,18 @@ pub enum ConfigError {
     Wrong { file: PathBuf, why: String },
 }
 
-/// The four doors of a node.
+/// The five doors of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     Api,
     Peer,
     Redis,
+    Sentinel,
     Http,
 }
 
 impl Door {
-    pub const ALL: [Self; 4] = [Self::Api, Self::Peer, Self::Redis, Self::Http];
+    pub const ALL: [Self; 5] = [Self::Api, Self::Peer, Self::Redis, Self::Sentinel, Self::Http];
 
     /// The port of a deployed node.
     pub fn default_port(self) -> u16 {
@@ -189,6 +208,7 @@ impl Door {
             Self::Api => 7101,
             Self::Peer => 7102,
             Self::Redis => 6379,
+            Self::Sentinel => 26379,
             Self::Http => 7180,
         }
     }
@@ -198,6 +218,7 @@ impl Door {
             Self::Api => "api",
             Self::Peer => "peer",
             Self::Redis => "redis",
+            Self::Sentinel => "sentinel",
             Self::Http => "http",
         }
     }
@@ -207,6 +228,7 @@ impl Door {
             Self::Api => addresses.api.as_ref(),
             Self::Peer => addresses.peer.as_ref(),
             Self::Redis => addresses.redis.as_ref(),
+            Self::Sentinel => addresses.sentinel.as_ref(),
             Self::Http => addresses.http.as_ref(),
         }
     }
@@ -249,6 +271,14 @@ impl Config {
                 self.raft.snapshot_bytes
             ));
         }
+        // Redis's own characters for one: a client would not find its way to any other.
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if self.sentinel.master.is_empty() || !self.sentinel.master.chars().all(named) {
+            return Err(format!(
+                "sentinel.master is {:?}; a name is of letters, digits and \".-_\"",
+                self.sentinel.master
+            ));
+        }
         if self.log.segment.0 < SEGMENT_MIN.0 {
             return Err(format!(
                 "log.segment is {}; at least {SEGMENT_MIN}, so that every entry fits",
@@ -270,13 +300,16 @@ impl Config {
                     door.name()
                 ));
             }
-            let guarded = door == Door::Redis && self.redis.password_file.is_some();
+            let (guard, guarded) = match door {
+                Door::Redis => ("redis.password_file", self.redis.password_file.is_some()),
+                Door::Sentinel => ("sentinel.password_file", self.sentinel.password_file.is_some()),
+                Door::Api | Door::Peer | Door::Http => ("certificates", false),
+            };
             if !ip.is_loopback() && !guarded && !self.node.insecure {
                 return Err(format!(
-                    "listen.{} = {listen:?} is open to the network without {}; listen on 127.0.0.1, or set \
+                    "listen.{} = {listen:?} is open to the network without {guard}; listen on 127.0.0.1, or set \
                      node.insecure = true on a network that nobody else is on",
                     door.name(),
-                    if door == Door::Redis { "redis.password_file" } else { "certificates" }
                 ));
             }
         }
@@ -302,6 +335,7 @@ impl Config {
             peer: self.advertise(Door::Peer),
             api: self.advertise(Door::Api),
             redis: self.advertise(Door::Redis),
+            sentinel: self.advertise(Door::Sentinel),
             http: self.advertise(Door::Http),
         }
     }
@@ -316,18 +350,26 @@ impl Config {
 
     /// The Redis password, if one is set.
     pub fn redis_password(&self) -> Result<Option<String>, ConfigError> {
-        let Some(file) = &self.redis.password_file else { return Ok(None) };
-        let unreadable = |source| ConfigError::Unreadable { file: file.clone(), source };
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        let password = text.trim_end_matches(['\r', '\n']);
-        if password.is_empty() {
-            return Err(ConfigError::Wrong {
-                file: file.clone(),
-                why: "it is empty; put the password in it".into(),
-            });
-        }
-        Ok(Some(password.to_owned()))
+        password(self.redis.password_file.as_deref())
     }
+
+    /// That of the Sentinel.
+    pub fn sentinel_password(&self) -> Result<Option<String>, ConfigError> {
+        password(self.sentinel.password_file.as_deref())
+    }
+}
+
+/// The first line of a file.
+fn password(file: Option<&Path>) -> Result<Option<String>, ConfigError> {
+    let Some(file) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        let why = "it is empty; put the password in it".into();
+        return Err(ConfigError::Wrong { file: file.to_owned(), why });
+    }
+    Ok(Some(password.to_owned()))
 }
 
 /// The address of HOST:PORT if HOST is an address or a name that resolves.
@@ -360,6 +402,8 @@ mod tests {
         let config = Config::parse(LEAST).unwrap();
         assert_eq!(config.listen(Door::Api), "127.0.0.1:7101");
         assert_eq!(config.contact().redis, "127.0.0.1:6379");
+        assert_eq!(config.contact().sentinel, "127.0.0.1:26379");
+        assert_eq!(config.sentinel.master, "mymaster");
         assert_eq!(config.name(), "node1");
         assert_eq!(config.timeouts(), Timeouts::LAN);
     }
@@ -371,6 +415,8 @@ mod tests {
         assert!(refused("[raft]\nprofile = \"wan\"").contains("round_trip"));
         assert!(refused("[raft]\nprofile = \"fast\"").contains("fast"));
         assert!(refused("[listen]\napi = \"7101\"").contains("listen.api"));
+        assert!(refused("[sentinel]\nmaster = \"my master\"").contains("sentinel.master"));
+        assert!(refused("[listen]\nsentinel = \"10.0.0.1:26379\"").contains("sentinel.password_file"));
         assert!(refused("[listen]\napi = \"0.0.0.0:7101\"").contains("advertise.api"));
         let open = refused("[listen]\napi = \"0.0.0.0:7101\"\n[advertise]\napi = \"10.0.0.1:7101\"");
         assert!(open.contains("insecure"), "{open}");

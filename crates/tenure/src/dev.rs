@@ -85,6 +85,7 @@ fn port(base: u16, id: u16, door: Door) -> u16 {
     let offset = match door {
         Door::Api => 1,
         Door::Peer => 2,
+        Door::Sentinel => 69,
         Door::Redis => 79,
         Door::Http => 80,
     };
@@ -195,8 +196,9 @@ fn announce(args: &Dev, data: &Path) {
     for id in 1..=args.nodes {
         let at = |door| port(args.base_port, id, door);
         say(&format!(
-            "node {id}: redis 127.0.0.1:{}  grpc 127.0.0.1:{}  http http://127.0.0.1:{}",
+            "node {id}: redis 127.0.0.1:{}  sentinel 127.0.0.1:{}  grpc 127.0.0.1:{}  http http://127.0.0.1:{}",
             at(Door::Redis),
+            at(Door::Sentinel),
             at(Door::Api),
             at(Door::Http)
         ));

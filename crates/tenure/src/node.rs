@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::config::{Config, Door};
 use crate::telemetry::Telemetry;
@@ -54,8 +55,9 @@ async fn serve(config: Config) -> Result<()> {
     let bind_here = |door| bind(&config, door, &Handle::current());
     let (peer_listener, api_listener) = (bind_here(Door::Peer)?, bind_here(Door::Api)?);
     let redis_listener = bind(&config, Door::Redis, &redis_runtime)?;
+    let sentinel_listener = bind(&config, Door::Sentinel, &redis_runtime)?;
     let http_listener = bind(&config, Door::Http, &http_runtime)?;
-    let password = config.redis_password()?;
+    let (password, sentinel_password) = (config.redis_password()?, config.sentinel_password()?);
 
     let replica = Replica::start(start(&config)?).await?;
     tracing::info!(node = config.node.id, data = %config.node.data.display(), "this node has recovered");
@@ -71,11 +73,24 @@ async fn serve(config: Config) -> Result<()> {
     let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
     let api =
         tokio::spawn(api::serve(replica.clone(), wall_ms, accept_any(api_listener), until(stopped.clone())));
-    let redis = redis_server(&config, password, replica.clone(), &redis_runtime);
-    let redis_served = {
-        let redis = redis.clone();
-        redis_runtime.spawn(async move { redis.serve(accept(redis_listener).map(as_accepted)).await })
+    let run_id = format!("{:040x}", rand::random::<u128>());
+    let keys = redis::Options {
+        password,
+        allow_flush: config.redis.allow_flush,
+        port: port(&config, Door::Redis),
+        run_id: run_id.clone(),
+        ..redis::Options::default()
     };
+    let master = config.sentinel.master.clone();
+    let sentinel = redis::Options {
+        purpose: redis::Purpose::Sentinel { master },
+        password: sentinel_password,
+        port: port(&config, Door::Sentinel),
+        run_id,
+        ..redis::Options::default()
+    };
+    let (redis, redis_served) = serve_redis(keys, redis_listener, &replica, &redis_runtime);
+    let (sentinel, sentinel_served) = serve_redis(sentinel, sentinel_listener, &replica, &redis_runtime);
     let http_metrics = Arc::new(http::Metrics::default());
     let telemetry = Telemetry::new(replica.clone(), redis.metrics(), http_metrics.clone());
     let http_options =
@@ -93,8 +108,9 @@ async fn serve(config: Config) -> Result<()> {
         replica.drain().await;
         let _ = stop.send(true);
         let doors = async {
-            redis.drain().await;
+            tokio::join!(redis.drain(), sentinel.drain());
             let _ = redis_served.await;
+            let _ = sentinel_served.await;
             let _ = api.await;
             let _ = http.await;
         };
@@ -112,29 +128,32 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn redis_server(
-    config: &Config,
-    password: Option<String>,
-    replica: Replica,
+/// Serves a door that speaks the Redis protocol.
+fn serve_redis(
+    options: redis::Options,
+    listener: TcpListener,
+    replica: &Replica,
     runtime: &Handle,
-) -> redis::Server<Replica> {
-    let listen = config.advertise(Door::Redis);
-    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    let options = redis::Options {
-        password,
-        allow_flush: config.redis.allow_flush,
-        port: port.unwrap_or_else(|| Door::Redis.default_port()),
-        run_id: format!("{:040x}", rand::random::<u128>()),
-        ..redis::Options::default()
-    };
-    let runtime = runtime.clone();
+) -> (redis::Server<Replica>, JoinHandle<()>) {
+    let (beside, started) = (runtime.clone(), std::time::Instant::now());
     let environment = redis::Environment {
         wall_ms: Arc::new(world::wall_ms),
         spawn: Arc::new(|task| drop(tokio::spawn(task))),
-        aside: Arc::new(move |work| drop(runtime.spawn_blocking(work))),
+        aside: Arc::new(move |work| drop(beside.spawn_blocking(work))),
         clock: Arc::new(world::thread_time),
+        monotonic: Arc::new(move || started.elapsed()),
     };
-    redis::Server::new(replica, environment, options)
+    let server = redis::Server::new(replica.clone(), environment, options);
+    let serving = server.clone();
+    let served = async move { serving.serve(accept(listener).map(as_accepted)).await };
+    (server, runtime.spawn(served))
+}
+
+/// The port that others use, for those who ask.
+fn port(config: &Config, door: Door) -> u16 {
+    let address = config.advertise(door);
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or_else(|| door.default_port())
 }
 
 fn as_accepted(socket: std::io::Result<TcpStream>) -> std::io::Result<redis::Accepted<TcpStream>> {

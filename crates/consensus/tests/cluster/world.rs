@@ -467,6 +467,13 @@ impl World {
 
 pub fn member(id: u64) -> Member {
     let at = |door: &str| format!("{door}{id}");
-    Contact { name: at("node"), peer: at("peer"), api: at("api"), redis: at("redis"), http: at("http") }
-        .member(NodeId(id), true)
+    Contact {
+        name: at("node"),
+        peer: at("peer"),
+        api: at("api"),
+        redis: at("redis"),
+        sentinel: at("sentinel"),
+        http: at("http"),
+    }
+    .member(NodeId(id), true)
 }

@@ -176,6 +176,7 @@ pub(crate) fn member(id: u64) -> Member {
         peer: format!("peer{id}"),
         api: format!("api{id}"),
         redis: format!("redis{id}"),
+        sentinel: format!("sentinel{id}"),
         http: format!("http{id}"),
         voter: true,
     }

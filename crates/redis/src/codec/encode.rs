@@ -32,6 +32,7 @@ pub(crate) fn encode(reply: &Reply, protocol: Protocol, out: &mut BytesMut) {
         Reply::Array(items) => array(out, b'*', items, protocol),
         Reply::Set(items) => array(out, if resp3 { b'~' } else { b'*' }, items, protocol),
         Reply::Push(items) => array(out, if resp3 { b'>' } else { b'*' }, items, protocol),
+        Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, protocol, out)),
         Reply::Map(pairs) => {
             header(out, if resp3 { b'%' } else { b'*' }, if resp3 { pairs.len() } else { pairs.len() * 2 });
             for (key, value) in pairs {
@@ -95,6 +96,7 @@ mod tests {
             (Reply::Array(vec![Reply::Null]), r"*1\r\n$-1\r\n", r"*1\r\n_\r\n"),
             (Reply::Set(vec![one()]), r"*1\r\n:1\r\n", r"~1\r\n:1\r\n"),
             (Reply::Push(vec![one()]), r"*1\r\n:1\r\n", r">1\r\n:1\r\n"),
+            (Reply::Several(vec![one(), Reply::Null]), r":1\r\n$-1\r\n", r":1\r\n_\r\n"),
             (Reply::Map(vec![(one(), one())]), r"*2\r\n:1\r\n:1\r\n", r"%1\r\n:1\r\n:1\r\n"),
         ];
         for (reply, resp2, resp3) in cases {

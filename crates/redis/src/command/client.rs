@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::session::Voice;
 use crate::{Error, Reply};
 
-pub(super) static SUBCOMMANDS: &[Subcommand] = &[
+pub(crate) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "getname", arity: Arity(2), handler: getname },
     Subcommand { name: "getredir", arity: Arity(2), handler: |_| Ok(Plan::Local(Reply::Integer(-1))) },
     Subcommand { name: "id", arity: Arity(2), handler: id },

@@ -5,6 +5,7 @@ use domain::limits::DATABASES;
 use super::{Call, client};
 use crate::codec::{Protocol, decode};
 use crate::metrics::Count;
+use crate::options::Purpose;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
@@ -13,7 +14,7 @@ use crate::{Error, Reply};
 pub(super) const VERSION: &str = "7.2.4";
 
 /// `HELLO [version [AUTH user password] [SETNAME name]]`. Nothing is changed unless all of it can be.
-pub(super) fn hello(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(crate) fn hello(call: &mut Call<'_>) -> Result<Plan, Error> {
     let protocol = match call.arguments.peek() {
         None => None,
         Some(version) => Some(match decode::integer(version) {
@@ -49,19 +50,23 @@ pub(super) fn hello(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 fn greeting(call: &Call<'_>) -> Reply {
     let id = call.session.client.id;
-    Reply::Map(vec![
+    let purpose = &call.node.options.purpose;
+    let mut greeting = vec![
         (Reply::text("server"), Reply::text("redis")),
         (Reply::text("version"), Reply::text(VERSION)),
         (Reply::text("proto"), Reply::Integer(call.session.protocol.number())),
         (Reply::text("id"), Reply::count(id)),
-        (Reply::text("mode"), Reply::text("standalone")),
-        (Reply::text("role"), Reply::text("master")),
-        (Reply::text("modules"), Reply::Array(vec![])),
-    ])
+        (Reply::text("mode"), Reply::text(purpose.mode())),
+    ];
+    if *purpose == Purpose::Keys {
+        greeting.push((Reply::text("role"), Reply::text("master")));
+    }
+    greeting.push((Reply::text("modules"), Reply::Array(vec![])));
+    Reply::Map(greeting)
 }
 
 /// `AUTH [user] password`.
-pub(super) fn auth(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(crate) fn auth(call: &mut Call<'_>) -> Result<Plan, Error> {
     let first = call.arguments.take()?;
     let second = call.arguments.take().ok();
     call.arguments.finish()?;
@@ -104,7 +109,7 @@ pub(super) fn database(call: &mut Call<'_>) -> Result<u8, Error> {
     u8::try_from(database).ok().filter(|database| *database < DATABASES).ok_or(Error::DatabaseRange)
 }
 
-pub(super) fn ping(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(crate) fn ping(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Local(match call.arguments.len() {
         0 => Reply::Simple("PONG".into()),
         1 => Reply::bulk(&call.arguments.take()?),

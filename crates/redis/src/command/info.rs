@@ -11,22 +11,31 @@ use super::Call;
 use super::connection::VERSION;
 use crate::group::Standing;
 use crate::metrics::Count;
+use crate::options::Purpose;
 use crate::plan::{Plan, View};
+use crate::sentinel::Monitored;
 use crate::{Error, Reply};
 
 const SECTIONS: [&str; 8] =
     ["server", "clients", "memory", "persistence", "stats", "replication", "keyspace", "raft"];
+const SENTINEL_SECTIONS: [&str; 4] = ["server", "clients", "stats", "sentinel"];
 
-pub(super) fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(crate) fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
     let mut wanted = Vec::new();
     while let Ok(section) = call.arguments.take() {
         wanted.push(String::from_utf8_lossy(&section).to_ascii_lowercase());
     }
     let all =
         wanted.is_empty() || wanted.iter().any(|w| matches!(w.as_str(), "all" | "default" | "everything"));
+    let is_sentinel = call.node.options.purpose != Purpose::Keys;
+    let there_are: &[&str] = if is_sentinel { &SENTINEL_SECTIONS } else { &SECTIONS };
     let sections: Vec<&str> =
-        SECTIONS.into_iter().filter(|section| all || wanted.iter().any(|w| w == section)).collect();
+        there_are.iter().copied().filter(|section| all || wanted.iter().any(|w| w == section)).collect();
     let known = Known::new(call);
+    if is_sentinel {
+        // Plain text in both protocols, there.
+        return Ok(Plan::Local(Reply::text(known.text(&sections, None))));
+    }
     if known.standing.leader.is_none() {
         return Ok(Plan::Local(known.tell(&sections, None)));
     }
@@ -36,6 +45,9 @@ pub(super) fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
 /// What this node knows by itself.
 struct Known {
     standing: Standing,
+    mode: &'static str,
+    /// Of a Sentinel.
+    monitored: Option<Monitored>,
     port: u16,
     run_id: String,
     uptime_s: i64,
@@ -55,6 +67,8 @@ impl Known {
         let now_ms = node.now_ms();
         Self {
             standing: node.standing(),
+            mode: node.options.purpose.mode(),
+            monitored: Monitored::of(node),
             port: node.options.port,
             run_id: node.options.run_id.clone(),
             uptime_s: now_ms.saturating_sub(node.started_ms).max(0) / 1000,
@@ -70,8 +84,12 @@ impl Known {
     }
 
     fn tell(&self, sections: &[&str], view: Option<&View<'_>>) -> Reply {
+        Reply::Verbatim(self.text(sections, view))
+    }
+
+    fn text(&self, sections: &[&str], view: Option<&View<'_>>) -> String {
         let told: Vec<String> = sections.iter().filter_map(|section| self.section(section, view)).collect();
-        Reply::Verbatim(told.join("\r\n"))
+        told.join("\r\n")
     }
 
     fn section(&self, section: &str, view: Option<&View<'_>>) -> Option<String> {
@@ -101,6 +119,7 @@ impl Known {
             ),
             "keyspace" => keyspace(view),
             "raft" => self.raft(view),
+            "sentinel" => sentinel(self.monitored.as_ref()),
             _ => return None,
         })
     }
@@ -112,7 +131,7 @@ impl Known {
                 ("redis_version", VERSION.into()),
                 ("redis_git_sha1", "00000000".into()),
                 ("redis_git_dirty", "0".into()),
-                ("redis_mode", "standalone".into()),
+                ("redis_mode", self.mode.into()),
                 ("server_name", "tenure".into()),
                 ("tenure_version", env!("CARGO_PKG_VERSION").into()),
                 ("os", std::env::consts::OS.into()),
@@ -199,6 +218,21 @@ fn keyspace(view: Option<&View<'_>>) -> String {
         let _ = write!(text, "db{database}:keys={keys},expires={ending},avg_ttl=0\r\n");
     }
     text
+}
+
+fn sentinel(monitored: Option<&Monitored>) -> String {
+    let mut fields = vec![
+        ("sentinel_masters", usize::from(monitored.is_some()).to_string()),
+        ("sentinel_tilt", "0".into()),
+        ("sentinel_tilt_since_seconds", "-1".into()),
+        ("sentinel_running_scripts", "0".into()),
+        ("sentinel_scripts_queue_length", "0".into()),
+        ("sentinel_simulate_failure_flags", "0".into()),
+    ];
+    if let Some(monitored) = monitored {
+        fields.push(("master0", monitored.line()));
+    }
+    lines("Sentinel", &fields)
 }
 
 fn lines(title: &str, fields: &[(&str, String)]) -> String {

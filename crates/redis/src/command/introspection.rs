@@ -1,22 +1,22 @@
 //! `COMMAND`: the table, told to clients that route or complete by it.
 
-use super::{Arity, COMMANDS, Call, Keys, Kind, Spec, Subcommand, find};
+use super::{Arity, Call, Keys, Kind, Spec, Subcommand};
 use crate::codec::decode;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
-pub(super) fn command(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(crate) fn command(call: &mut Call<'_>) -> Result<Plan, Error> {
     if call.arguments.is_empty() {
-        return Ok(Plan::Local(Reply::Array(COMMANDS.iter().map(described).collect())));
+        return info(call);
     }
     call.subcommand()
 }
 
-pub(super) static SUBCOMMANDS: &[Subcommand] = &[
+pub(crate) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "count",
         arity: Arity(2),
-        handler: |_| Ok(Plan::Local(Reply::count(COMMANDS.len() as u64))),
+        handler: |call| Ok(Plan::Local(Reply::count(call.node.commands.0.len() as u64))),
     },
     // Texts for people: redis-cli completes without them.
     Subcommand { name: "docs", arity: Arity(-2), handler: |_| Ok(Plan::Local(Reply::Map(vec![]))) },
@@ -25,17 +25,18 @@ pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "list", arity: Arity(2), handler: list },
 ];
 
-fn list(_: &mut Call<'_>) -> Result<Plan, Error> {
-    Ok(Plan::Local(Reply::texts(COMMANDS.iter().map(|spec| spec.name))))
+fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
+    Ok(Plan::Local(Reply::texts(call.node.commands.0.iter().map(|spec| spec.name))))
 }
 
 fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let table = call.node.commands;
     if call.arguments.is_empty() {
-        return Ok(Plan::Local(Reply::Array(COMMANDS.iter().map(described).collect())));
+        return Ok(Plan::Local(Reply::Array(table.0.iter().map(described).collect())));
     }
     let mut told = Vec::new();
     while let Ok(name) = call.arguments.take() {
-        told.push(find(&name).map_or(Reply::Null, |place| described(&COMMANDS[place])));
+        told.push(table.find(&name).map_or(Reply::Null, |place| described(&table.0[place])));
     }
     Ok(Plan::Local(Reply::Array(told)))
 }
@@ -73,7 +74,8 @@ fn described(spec: &Spec) -> Reply {
 
 fn getkeys(call: &mut Call<'_>) -> Result<Plan, Error> {
     let name = call.arguments.take()?;
-    let spec = find(&name).map(|place| &COMMANDS[place]).ok_or(Error::InvalidCommand)?;
+    let table = call.node.commands;
+    let spec = table.find(&name).map(|place| &table.0[place]).ok_or(Error::InvalidCommand)?;
     let mut arguments = Vec::new();
     while let Ok(argument) = call.arguments.take() {
         arguments.push(argument);

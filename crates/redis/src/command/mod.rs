@@ -6,13 +6,13 @@
 //! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`expiry`], [`keys`], [`listing`], [`leases`],
 //! [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
 
-mod client;
+pub(crate) mod client;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod expiry;
-mod glob;
-mod info;
-mod introspection;
+pub(crate) mod glob;
+pub(crate) mod info;
+pub(crate) mod introspection;
 mod keys;
 mod leases;
 mod listing;
@@ -20,11 +20,11 @@ mod ranges;
 mod scripts;
 mod server;
 mod strings;
-mod table;
+pub(crate) mod table;
 mod transactions;
 
 pub(crate) use expiry::seconds;
-pub(crate) use table::{COMMANDS, find};
+pub(crate) use table::{COMMANDS, Table};
 
 use crate::Error;
 use bytes::Bytes;
@@ -135,14 +135,16 @@ pub(crate) struct Subcommand {
 impl Call<'_> {
     /// Takes the name of the subcommand and hands over to its handler.
     fn subcommand(&mut self) -> Result<Plan, Error> {
-        let spec = find(self.name.as_bytes()).map(|place| &COMMANDS[place]);
-        let found = spec.and_then(|spec| spec.subcommand(&self.arguments).transpose()).ok_or(Error::Syntax)??;
+        let table = self.node.commands;
+        let spec = table.find(self.name.as_bytes()).map(|place| &table.0[place]);
+        let found =
+            spec.and_then(|spec| spec.subcommand(&self.arguments).transpose()).ok_or(Error::Syntax)??;
         self.arguments.take()?;
         (found.handler)(self)
     }
 
     /// An error that repeats the next argument.
-    fn repeat_next(&mut self, error: fn(String) -> Error) -> Error {
+    pub(crate) fn repeat_next(&mut self, error: fn(String) -> Error) -> Error {
         match self.arguments.take() {
             Ok(argument) => error(echo(&argument)),
             Err(syntax) => syntax,

@@ -6,10 +6,22 @@ use super::{
     strings, transactions,
 };
 
-/// The place of a command in [`COMMANDS`], in whatever case it was written.
-pub(crate) fn find(name: &[u8]) -> Option<usize> {
-    let lower = |byte: &u8| byte.to_ascii_lowercase();
-    COMMANDS.binary_search_by(|spec| spec.name.bytes().cmp(name.iter().map(lower))).ok()
+/// The commands of one door, sorted by name, so that they may be found by halving.
+#[derive(Clone, Copy)]
+pub(crate) struct Table(pub(crate) &'static [Spec]);
+
+impl Table {
+    /// The place of a command, in whatever case it was written.
+    pub(crate) fn find(self, name: &[u8]) -> Option<usize> {
+        let lower = |byte: &u8| byte.to_ascii_lowercase();
+        self.0.binary_search_by(|spec| spec.name.bytes().cmp(name.iter().map(lower))).ok()
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|spec| spec.name)).finish()
+    }
 }
 
 const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
@@ -43,12 +55,12 @@ const fn write(name: &'static str, arity: i32, keys: Keys, handler: Handler) -> 
     spec(name, arity, Kind::Write, keys, handler)
 }
 
-const fn server(name: &'static str, arity: i32, handler: Handler) -> Spec {
+pub(crate) const fn server(name: &'static str, arity: i32, handler: Handler) -> Spec {
     spec(name, arity, Kind::Server, NO_KEYS, handler)
 }
 
 /// Its first argument says what is to be done.
-const fn container(name: &'static str, subcommands: &'static [Subcommand]) -> Spec {
+pub(crate) const fn container(name: &'static str, subcommands: &'static [Subcommand]) -> Spec {
     Spec { subcommands, ..server(name, -2, |call| call.subcommand()) }
 }
 
@@ -66,7 +78,7 @@ const fn listing(name: &'static str, arity: i32, handler: Handler) -> Spec {
 }
 
 /// Of the connection or the node itself.
-const fn session(spec: Spec) -> Spec {
+pub(crate) const fn session(spec: Spec) -> Spec {
     Spec { changes_session: true, ..not_for_scripts(spec) }
 }
 
@@ -76,12 +88,12 @@ const fn not_for_scripts(spec: Spec) -> Spec {
 }
 
 /// Also before authentication.
-const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
+pub(crate) const fn open(name: &'static str, arity: i32, handler: Handler) -> Spec {
     Spec { open_to_strangers: true, ..server(name, arity, handler) }
 }
 
-/// Invariant: sorted by name, so that [`find`] may halve.
-pub(crate) static COMMANDS: &[Spec] = &[
+/// Where clients find leases and keys.
+pub(crate) static COMMANDS: Table = Table(&[
     write("append", 3, ONE_KEY, ranges::append),
     server("asking", 1, server::cluster_disabled),
     session(open("auth", -2, connection::auth)),
@@ -163,20 +175,23 @@ pub(crate) static COMMANDS: &[Spec] = &[
     not_for_scripts(server("unwatch", 1, transactions::unwatch)),
     not_for_scripts(server("wait", 3, server::wait)),
     Spec { kind: Kind::Read, keys: ALL_KEYS, ..transaction("watch", -2, transactions::watch) },
-];
+]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sentinel;
 
     #[test]
-    fn the_table_is_sorted_and_found_in_any_case() {
-        assert!(COMMANDS.is_sorted_by(|a, b| a.name < b.name));
-        for (place, spec) in COMMANDS.iter().enumerate() {
-            assert_eq!(find(spec.name.as_bytes()), Some(place));
-            assert_eq!(find(spec.name.to_ascii_uppercase().as_bytes()), Some(place));
+    fn a_table_is_sorted_and_found_in_any_case() {
+        for table in [COMMANDS, sentinel::COMMANDS] {
+            assert!(table.0.is_sorted_by(|a, b| a.name < b.name));
+            for (place, spec) in table.0.iter().enumerate() {
+                assert_eq!(table.find(spec.name.as_bytes()), Some(place));
+                assert_eq!(table.find(spec.name.to_ascii_uppercase().as_bytes()), Some(place));
+            }
+            assert_eq!(table.find(b""), None);
+            assert_eq!(table.find(b"gett"), None);
         }
-        assert_eq!(find(b""), None);
-        assert_eq!(find(b"gett"), None);
     }
 }

@@ -1,10 +1,10 @@
 //! Conversations, as specifications: each line a request as one would type it and the exact reply, by a real state.
 //!
 //! The replies are those of redis-server 7.0.15 wherever it has the command. `@advance MS` moves the log's clock,
-//! `@fail NAME` makes the group fail, `@recover` ends that; `@other REQUEST` is what another client asks meanwhile.
+//! `@fail NAME` makes the group fail, `@recover` ends that, `@lead NODE` changes the leader; `@other REQUEST` is what another client asks meanwhile.
 
 use crate::error::Failure;
-use crate::options::Options;
+use crate::options::{Options, Purpose};
 use crate::testing::Bench;
 
 fn hold(conversation: &str, options: Options) {
@@ -32,6 +32,7 @@ fn direct(bench: &mut Bench, directive: &str) {
     match directive.split_once(' ').unwrap_or((directive, "")) {
         ("other", request) => bench.another(request),
         ("advance", ms) => bench.model.advance(ms.parse().unwrap()),
+        ("lead", node) => bench.model.lead(domain::NodeId(node.parse().unwrap())),
         ("recover", _) => bench.model.fail(None),
         ("fail", name) => bench.model.fail(Some(match name {
             "no quorum" => Failure::NoQuorum,
@@ -106,6 +107,12 @@ fn evaluation() {
 #[test]
 fn transactions() {
     hold(include_str!("transactions.txt"), with_flush());
+}
+
+#[test]
+fn sentinel() {
+    let purpose = Purpose::Sentinel { master: "mymaster".into() };
+    hold(include_str!("sentinel.txt"), Options { purpose, port: 26379, ..Options::default() });
 }
 
 #[test]

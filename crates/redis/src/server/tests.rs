@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use domain::NodeId;
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::error::Failure;
 use crate::limits;
+use crate::options::Purpose;
 use crate::testing::{Model, WALL_MS};
 
 /// Long enough for a loaded machine; no test waits for it to pass.
@@ -42,6 +44,7 @@ impl Host {
             spawn: Arc::new(spawn),
             aside: Arc::new(|work| work()),
             clock: Arc::new(|| Duration::ZERO),
+            monotonic: Arc::new(|| Duration::ZERO),
         };
         let server = Server::new(model.clone(), environment, options);
         let (door, mut arrivals) = mpsc::unbounded_channel::<Counted>();
@@ -378,4 +381,38 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, into)
     }
+}
+
+#[tokio::test]
+async fn a_client_of_a_sentinel_hears_of_a_new_leader() {
+    let purpose = Purpose::Sentinel { master: "mymaster".into() };
+    let host = Host::new(Options { purpose, ..Options::default() });
+    let (mut old, mut new) = (host.connect(), host.connect());
+    old.write_all(b"SUBSCRIBE +switch-master +sdown\r\nPSUBSCRIBE +* nothing\r\n").await.unwrap();
+    expect(&mut old, "*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n").await;
+    expect(&mut old, "*3\r\n$9\r\nsubscribe\r\n$6\r\n+sdown\r\n:2\r\n").await;
+    expect(&mut old, "*3\r\n$10\r\npsubscribe\r\n$2\r\n+*\r\n:3\r\n").await;
+    expect(&mut old, "*3\r\n$10\r\npsubscribe\r\n$7\r\nnothing\r\n:4\r\n").await;
+    new.write_all(b"HELLO 3\r\nSUBSCRIBE +switch-master\r\n").await.unwrap();
+    let hello = "%6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:2\r\n\
+                 $4\r\nmode\r\n$8\r\nsentinel\r\n$7\r\nmodules\r\n*0\r\n";
+    expect(&mut new, &format!("{hello}>3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n")).await;
+
+    // A leader that is elected again is no news.
+    host.model.lead(NodeId(2));
+    host.model.lead(NodeId(3));
+    let switch = "$14\r\n+switch-master\r\n$36\r\nmymaster 10.0.0.2 6379 10.0.0.3 6379\r\n";
+    expect(&mut new, &format!(">3\r\n$7\r\nmessage\r\n{switch}")).await;
+    expect(&mut old, &format!("*3\r\n$7\r\nmessage\r\n{switch}")).await;
+    expect(&mut old, &format!("*4\r\n$8\r\npmessage\r\n$2\r\n+*\r\n{switch}")).await;
+
+    // Who does not listen any more hears nothing.
+    new.write_all(b"UNSUBSCRIBE\r\n").await.unwrap();
+    expect(&mut new, ">3\r\n$11\r\nunsubscribe\r\n$14\r\n+switch-master\r\n:0\r\n").await;
+    host.model.lead(NodeId(1));
+    expect(&mut old, "*3\r\n$7\r\nmessage\r\n").await;
+    new.write_all(b"PING\r\n").await.unwrap();
+    expect(&mut new, "+PONG\r\n").await;
+    host.server.drain().await;
+    expect_end(&mut new).await;
 }

@@ -20,6 +20,7 @@ struct MemberView {
     api: String,
     peer: String,
     redis: String,
+    sentinel: String,
     http: String,
 }
 
@@ -62,8 +63,8 @@ pub async fn init(client: &Client, format: Format) -> Result<()> {
 pub async fn member(client: &Client, member: Member, format: Format) -> Result<()> {
     match member {
         Member::List => list(client, format).await,
-        Member::Add { peer, api, redis, http, name, why } => {
-            let member = v1::Member { id: 0, name, api, peer, redis, http, voter: false };
+        Member::Add { peer, api, redis, sentinel, http, name, why } => {
+            let member = v1::Member { id: 0, name, api, peer, redis, sentinel, http, voter: false };
             let request = v1::AddMemberRequest { member: Some(member), reason: Some(reason(why)) };
             let response =
                 client.call(|c| async { Client::cluster(c).add_member(request.clone()).await }).await?;
@@ -86,16 +87,17 @@ pub async fn member(client: &Client, member: Member, format: Format) -> Result<(
 async fn list(client: &Client, format: Format) -> Result<()> {
     let response = client.call(|c| async { Client::cluster(c).members(v1::MembersRequest {}).await }).await?;
     let view = |member: v1::Member| {
-        let v1::Member { id, name, api, peer, redis, http, voter } = member;
-        MemberView { id, name, voter, api, peer, redis, http }
+        let v1::Member { id, name, api, peer, redis, sentinel, http, voter } = member;
+        MemberView { id, name, voter, api, peer, redis, sentinel, http }
     };
     let members: Vec<MemberView> = response.members.into_iter().map(view).collect();
     Ok(format.many(&members, |members| {
-        let mut table = Table::with_head(&["id", "name", "voter", "api", "peer", "redis", "http"]);
+        let mut table =
+            Table::with_head(&["id", "name", "voter", "api", "peer", "redis", "sentinel", "http"]);
         for member in members {
-            let MemberView { id, name, voter, api, peer, redis, http } = member;
+            let MemberView { id, name, voter, api, peer, redis, sentinel, http } = member;
             let voter = if *voter { "yes" } else { "no" };
-            table.row([&id.to_string(), name, voter, api, peer, redis, http]);
+            table.row([&id.to_string(), name, voter, api, peer, redis, sentinel, http]);
         }
         table
     })?)

@@ -26,6 +26,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Config(Config::Check { file }) => {
             let config = crate::config::Config::load(file)?;
             config.redis_password()?;
+            config.sentinel_password()?;
             println!("{}: ok, node {} ({})", file.display(), config.node.id, config.name());
             return Ok(());
         }

@@ -49,6 +49,7 @@ pub struct Node {
     pub api: String,
     pub peer: String,
     pub redis: String,
+    pub sentinel: String,
     pub http: String,
     pub last_log: Option<u64>,
     pub committed: Option<u64>,
@@ -268,7 +269,7 @@ impl Problem {
 impl Node {
     fn new(statuses: &BTreeMap<u64, &v1::NodeStatus>, member: v1::Member, last: u64) -> Self {
         let status = statuses.get(&member.id);
-        let v1::Member { id, name, api, peer, redis, http, voter } = member;
+        let v1::Member { id, name, api, peer, redis, sentinel, http, voter } = member;
         Self {
             id,
             name,
@@ -278,6 +279,7 @@ impl Node {
             api,
             peer,
             redis,
+            sentinel,
             http,
             last_log: status.map(|status| status.last_log),
             committed: status.map(|status| status.committed),

@@ -217,6 +217,7 @@ mod tests {
             peer: String::new(),
             api: String::new(),
             redis: String::new(),
+            sentinel: String::new(),
             http: String::new(),
             voter: *voter,
         };

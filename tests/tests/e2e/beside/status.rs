@@ -22,9 +22,19 @@ fn status_answers_within_two_seconds_from_whatever_lives() {
         {
             ensure!(!value[key].is_null(), "{key} is missing in {value}");
         }
-        for key in
-            ["id", "name", "role", "reachable", "api", "peer", "redis", "http", "last_log", "committed"]
-        {
+        for key in [
+            "id",
+            "name",
+            "role",
+            "reachable",
+            "api",
+            "peer",
+            "redis",
+            "sentinel",
+            "http",
+            "last_log",
+            "committed",
+        ] {
             ensure!(!value["nodes"][0][key].is_null(), "nodes[].{key} is missing in {value}");
         }
         for key in ["applied", "lag", "version", "pid"] {
