@@ -16,6 +16,7 @@ mod leadership;
 mod leases;
 mod members;
 mod scripts;
+mod sentinel;
 mod snapshot;
 pub(crate) mod status;
 mod transactions;
