@@ -76,17 +76,19 @@ impl Leases {
         let key = Key::new(DATABASE, name.as_bytes());
         let state = self.replica.local();
         match state.lease(&key, state.now()) {
-            None => told.token.is_none(),
-            Some(lease) => {
+            Err(_) => false,
+            Ok(None) => told.token.is_none(),
+            Ok(Some(lease)) => {
                 let is_holder = |holder: &String| String::from_utf8_lossy(&lease.holder) == holder.as_str();
                 told.token == Some(lease.token.as_u64()) && told.holder.as_ref().is_some_and(is_holder)
             }
         }
     }
 
-    fn look(&self, reading: &Reading, name: &str) -> (v1::ReplyHeader, v1::Lease) {
+    fn look(&self, reading: &Reading, name: &str) -> Result<(v1::ReplyHeader, v1::Lease), Status> {
         let key = Key::new(DATABASE, name.as_bytes());
-        look(&self.replica, reading, |state, now| to_wire(name, state.lease(&key, now)))
+        let (header, lease) = look(&self.replica, reading, |state, now| state.lease(&key, now));
+        Ok((header, to_wire(name, lease.map_err(from_refusal)?)))
     }
 }
 
@@ -223,7 +225,7 @@ impl LeaseService for Leases {
         let name = request.into_inner().name;
         key(&name)?;
         let reading = self.replica.read().await.map_err(from_read)?;
-        let (header, lease) = self.look(&reading, &name);
+        let (header, lease) = self.look(&reading, &name)?;
         Ok(Response::new(v1::GetResponse { header: Some(header), lease: Some(lease) }))
     }
 
@@ -247,7 +249,13 @@ impl LeaseService for Leases {
             let mut told = None;
             let mut reading = first;
             loop {
-                let (header, lease) = leases.look(&reading, &name);
+                let (header, lease) = match leases.look(&reading, &name) {
+                    Ok(seen) => seen,
+                    Err(refused) => {
+                        let _ = tx.send(Err(refused)).await;
+                        return;
+                    }
+                };
                 let seen = Told { holder: lease.holder.clone(), token: lease.token };
                 if told.as_ref() != Some(&seen) {
                     let header = Some(header);

@@ -12,7 +12,8 @@ use crate::limits::{LIST_BYTES_MAX, LIST_ROWS_MAX};
 const ROW_BYTES: usize = 64;
 
 /// The leases that were asked for, and the name after which the next page begins; empty: these were the last. Keys that
-/// only the Redis protocol can name, those without a name or with one that is no text, are no leases.
+/// only the Redis protocol can name, those without a name or with one that is no text, are no leases, nor are those that
+/// hold a hash or a list.
 pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> (Vec<v1::Lease>, String) {
     let v1::ListRequest { prefix, after, limit } = request;
     let limit = if *limit == 0 { LIST_ROWS_MAX } else { (*limit as usize).min(LIST_ROWS_MAX) };
@@ -30,7 +31,8 @@ pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> 
         let Some(name) = std::str::from_utf8(&key.name).ok().filter(|name| !name.is_empty()) else {
             continue;
         };
-        let lease = to_wire(name, Some(entry.lease(clock)));
+        let Ok(lease) = entry.lease(clock) else { continue };
+        let lease = to_wire(name, Some(lease));
         bytes += ROW_BYTES + name.len() + lease.holder.as_ref().map_or(0, String::len);
         // The first is on the page whatever its size: the next page must be another.
         if let Some(last) = leases.last()

@@ -42,7 +42,7 @@ fn measure(kind: &str, rows: usize) {
         drop(image);
     }
     let began = Instant::now();
-    let bytes: usize = state.keys().map(|(key, entry)| key.name.len() + entry.value.len()).sum();
+    let bytes: usize = state.keys().map(|(key, entry)| key.name.len() + entry.value.bytes()).sum();
     println!("  all keys, {bytes} bytes: {:?}", began.elapsed());
     let (digest, image) = (state.digest(), state.image());
     let began = Instant::now();

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Cause, Guard, Key, LogTime, NodeId, Tenure, Token};
+use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Tenure, Token};
 
 /// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
 /// repeat (ticks, checkpoints, digest reports).
@@ -63,6 +63,8 @@ pub enum Action {
     /// Give `to` what `from` holds, with its end; with `moves`, `from` is gone then, and must have been there. With
     /// `if_absent`, only if there is no `to`.
     Copy { from: Key, to: Key, if_absent: bool, moves: bool },
+    /// Change the elements of a hash or a list.
+    Alter { key: Key, alteration: Alteration },
     /// Remove every key of one database, or of all.
     Flush { database: Option<u8>, audit: Box<Audit> },
 
@@ -173,6 +175,7 @@ impl Action {
             | Self::Touch { .. }
             | Self::Increment { .. }
             | Self::Copy { .. }
+            | Self::Alter { .. }
             | Self::Flush { .. }
             | Self::Acquire { .. }
             | Self::Renew { .. }
@@ -195,6 +198,7 @@ impl Action {
             | Self::Increment { key, .. }
             | Self::Copy { to: key, .. }
             | Self::Acquire { key, .. } => (Some(key), &[][..]),
+            Self::Alter { key, alteration } if alteration.makes() => (Some(key), &[][..]),
             Self::SetMany { pairs, .. } => (None, &pairs[..]),
             _ => (None, &[][..]),
         };
@@ -237,6 +241,7 @@ impl Action {
             | Self::Expire { key, .. }
             | Self::Touch { key, .. }
             | Self::Increment { key, .. }
+            | Self::Alter { key, .. }
             | Self::Acquire { key, .. }
             | Self::Renew { key, .. }
             | Self::Release { key, .. } => ([Some(key), None], &[][..], &[][..]),
@@ -256,6 +261,9 @@ impl Action {
     pub fn frees(&self) -> bool {
         if let Self::Transaction { actions, .. } = self {
             return actions.iter().all(Self::frees);
+        }
+        if let Self::Alter { alteration, .. } = self {
+            return alteration.frees();
         }
         matches!(
             self,
@@ -304,6 +312,7 @@ impl Action {
             Self::Expire { key, holder, .. } => key.name.len() + holder.as_ref().map_or(0, |h| h.len()),
             Self::Take { key } | Self::Touch { key, .. } | Self::Increment { key, .. } => key.name.len(),
             Self::Copy { from, to, .. } => from.name.len() + to.name.len(),
+            Self::Alter { key, alteration } => key.name.len() + alteration.bytes(),
             Self::Acquire { key, holder, .. }
             | Self::Renew { key, holder, .. }
             | Self::Release { key, holder, .. } => key.name.len() + holder.len(),

@@ -1,5 +1,9 @@
 //! Keys and leases. A lease is a string key with an owner value and an end; the Redis shim and the gRPC lease
-//! service are two views of the same keys.
+//! service are two views of the same keys. A key may hold another kind of value, too; it is no lease then.
+//!
+//! Read in this order: [`value`] (what a key may hold), then what is done to keys of any kind (here), to [`strings`], to
+//! [`leases`], and to what has elements: [`alteration`], [`hash`] and [`list`] with what they are made of, [`named`] and
+//! [`span`].
 //!
 //! Invariants:
 //! * `due` holds exactly the keys that have an end, each at its end.
@@ -7,7 +11,14 @@
 //! * A key that was due at `now` is gone: a read never meets a key that should have ended.
 //! * The token of a key changes when the key appears or its value changes, and only then.
 
+pub mod alteration;
+pub mod hash;
 mod leases;
+pub mod list;
+pub mod named;
+pub mod span;
+mod strings;
+pub mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,10 +29,9 @@ use planted::Bug;
 
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
+use crate::keyspace::value::Kind;
 use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
-use crate::{
-    Answer, Epoch, ExpireCondition, Expiry, Guard, LogTime, Refusal, Serial, SetCondition, Token, Traces,
-};
+use crate::{Answer, Epoch, ExpireCondition, Expiry, Guard, LogTime, Refusal, Serial, Token, Traces, Value};
 
 /// A key in one of the databases.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +59,7 @@ impl fmt::Debug for Key {
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    pub value: Arc<[u8]>,
+    pub value: Value,
     /// Of the command that made the key present or changed its value.
     pub token: Token,
     /// Of the command that last changed value or end.
@@ -71,10 +81,21 @@ pub struct Lease {
 }
 
 impl Entry {
-    /// This key as a lease, at the log time `now`; what lives has at least 1 ms left.
-    pub fn lease(&self, now: LogTime) -> Lease {
-        let remaining_ms = self.end.map(|end| end.remaining_ms(now).max(1));
-        Lease { holder: self.value.clone(), token: self.token, ttl_ms: self.ttl_ms, remaining_ms }
+    /// This key as a lease, at the log time `now`, if it is a string.
+    pub fn lease(&self, now: LogTime) -> Result<Lease, Refusal> {
+        let holder = self.value.string()?.clone();
+        let Self { token, ttl_ms, .. } = *self;
+        Ok(Lease { holder, token, ttl_ms, remaining_ms: self.remaining_ms(now) })
+    }
+
+    /// Whether its value is this one, if it is a string.
+    pub(crate) fn is_held_by(&self, holder: &[u8]) -> Result<bool, Refusal> {
+        Ok(**self.value.string()? == *holder)
+    }
+
+    /// What is left of it at the log time `now`, if it ends; what lives has at least 1 ms left.
+    pub fn remaining_ms(&self, now: LogTime) -> Option<u64> {
+        self.end.map(|end| end.remaining_ms(now).max(1))
     }
 }
 
@@ -84,7 +105,7 @@ pub struct KeyCounts {
     pub keys: usize,
     /// Keys that end by themselves.
     pub ending: usize,
-    /// Of names and values.
+    /// Of names and values, with what elements count for.
     pub bytes: usize,
 }
 
@@ -180,7 +201,7 @@ impl Keyspace {
         let counts = self.counts.entry(key.database).or_default();
         counts.keys += 1;
         counts.ending += usize::from(entry.end.is_some());
-        counts.bytes += key.name.len() + entry.value.len();
+        counts.bytes += key.name.len() + entry.value.bytes();
         if let Some(end) = entry.end {
             self.due.insert((end, key.clone()));
         }
@@ -202,7 +223,7 @@ impl Keyspace {
         let counts = self.counts.get_mut(&key.database).expect("it has this key");
         counts.keys -= 1;
         counts.ending -= usize::from(entry.end.is_some());
-        counts.bytes -= key.name.len() + entry.value.len();
+        counts.bytes -= key.name.len() + entry.value.bytes();
         if let Some(end) = entry.end {
             let was_due = self.due.remove(&(end, key.clone()));
             assert!(was_due, "{key:?} ends at {end} but is not due");
@@ -224,63 +245,24 @@ impl Keyspace {
     }
 }
 
-// What the commands do.
+// What the commands do to keys of any kind.
 impl Keyspace {
-    pub(crate) fn set(
+    pub(crate) fn remove_many(
         &mut self,
-        change: Change,
-        key: Key,
-        value: Arc<[u8]>,
-        condition: SetCondition,
-        expiry: Expiry,
-        previous: bool,
+        serial: Serial,
+        keys: &[Key],
+        holder: Option<&[u8]>,
     ) -> Result<Answer, Refusal> {
-        let present = self.entries.get(&key);
-        let before = previous.then(|| present.map(|entry| entry.value.clone()));
-        let holds = match (&condition, present) {
-            (SetCondition::Always, _) => true,
-            (SetCondition::IfAbsent, present) => present.is_none(),
-            (SetCondition::IfPresent, present) => present.is_some(),
-            (SetCondition::IfEqual(value), present) => present.is_some_and(|entry| entry.value == *value),
-            (SetCondition::IfNotEqual(value), present) => present.is_none_or(|entry| entry.value != *value),
-        };
-        if holds {
-            self.write(change, key, value, expiry)?;
-        }
-        Ok(Answer::Set { written: holds, previous: before })
-    }
-
-    pub(crate) fn set_many(
-        &mut self,
-        change: Change,
-        pairs: Vec<(Key, Arc<[u8]>)>,
-        if_none_exist: bool,
-    ) -> Result<Answer, Refusal> {
-        if if_none_exist && pairs.iter().any(|(key, _)| self.entries.contains_key(key)) {
-            return Ok(Answer::Changed(false));
-        }
-        if !pairs.iter().all(|(key, value)| key.fits() && value.len() <= VALUE_BYTES_MAX) {
-            return Err(Refusal::TooLarge);
-        }
-        if self.len() + pairs.iter().filter(|(key, _)| !self.entries.contains_key(key)).count() > KEYS_MAX {
-            return Err(Refusal::Full);
-        }
-        for (key, value) in pairs {
-            self.write(change, key, value, Expiry::Never)?;
-        }
-        Ok(Answer::Changed(true))
-    }
-
-    pub(crate) fn remove_many(&mut self, serial: Serial, keys: &[Key], holder: Option<&[u8]>) -> Answer {
-        let held = |entry: &Entry| holder.is_none_or(|holder| *entry.value == *holder);
-        let mut count = 0;
+        let mut held = Vec::new();
         for key in keys {
-            if self.entries.get(key).is_some_and(held) {
-                self.remove(serial, key);
-                count += 1;
+            if let Some(entry) = self.entries.get(key)
+                && holder.map_or(Ok(true), |holder| entry.is_held_by(holder))?
+            {
+                held.push(key);
             }
         }
-        Answer::Count(count)
+        let removed = held.into_iter().filter(|key| self.remove(serial, key).is_some());
+        Ok(Answer::Count(removed.count() as u64))
     }
 
     pub(crate) fn expire(
@@ -292,7 +274,7 @@ impl Keyspace {
         holder: Option<&[u8]>,
     ) -> Result<Answer, Refusal> {
         let Some(entry) = self.entries.get(&key) else { return Ok(Answer::Changed(false)) };
-        if holder.is_some_and(|holder| *entry.value != *holder) {
+        if !holder.map_or(Ok(true), |holder| entry.is_held_by(holder))? {
             return Ok(Answer::Changed(false));
         }
         let before = entry.end;
@@ -315,22 +297,6 @@ impl Keyspace {
             self.put(change, key, entry);
         }
         Ok(Answer::Changed(changes))
-    }
-
-    pub(crate) fn touch(&mut self, change: Change, key: Key, expiry: Expiry) -> Result<Answer, Refusal> {
-        let value = self.entries.get(&key).map(|entry| entry.value.clone());
-        self.expire(change, key, expiry, ExpireCondition::Always, None)?;
-        Ok(Answer::Value(value))
-    }
-
-    pub(crate) fn increment(&mut self, change: Change, key: Key, by: i64) -> Result<Answer, Refusal> {
-        let present = match self.entries.get(&key) {
-            Some(entry) => decimal(&entry.value).ok_or(Refusal::NotAnInteger)?,
-            None => 0,
-        };
-        let sum = present.checked_add(by).ok_or(Refusal::Overflow)?;
-        self.write(change, key, sum.to_string().into_bytes().into(), Expiry::Keep)?;
-        Ok(Answer::Integer(sum))
     }
 
     pub(crate) fn copy(
@@ -366,8 +332,8 @@ impl Keyspace {
         Ok(Answer::Changed(true))
     }
 
-    fn write(&mut self, change: Change, key: Key, value: Arc<[u8]>, expiry: Expiry) -> Result<(), Refusal> {
-        if !key.fits() || value.len() > VALUE_BYTES_MAX {
+    fn write(&mut self, change: Change, key: Key, value: Value, expiry: Expiry) -> Result<(), Refusal> {
+        if !key.fits() || value.bytes() > VALUE_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
         let Change { now, epoch, serial } = change;
@@ -420,15 +386,11 @@ fn end_of(expiry: Expiry, now: LogTime, entry: &Entry) -> Result<(Option<LogTime
     }
 }
 
-/// A decimal integer exactly as Redis accepts it: no sign but `-`, no leading zero, no space.
-fn decimal(value: &[u8]) -> Option<i64> {
-    let number: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    (number.to_string().as_bytes() == value).then_some(number)
-}
-
 fn row(key: &Key, entry: &Entry) -> u128 {
-    let mut feed = Feed::new("key");
-    feed.u64(key.database.into()).bytes(&key.name).bytes(&entry.value);
+    // A string has the digest that it had before there was anything else.
+    let mut feed = Feed::new(if entry.value.kind() == Kind::String { "key" } else { "collection" });
+    feed.u64(key.database.into()).bytes(&key.name);
+    entry.value.feed(&mut feed);
     feed.u64(entry.token.as_u64()).u64(entry.revision.0);
     feed.option(entry.end.map(LogTime::as_ns)).option(entry.ttl_ms);
     feed.finish()

@@ -37,6 +37,10 @@ pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, Set
 pub use digest::Digest;
 pub use history::{AuditRecord, SealedHistory};
 pub use image::{Frozen, Image};
+pub use keyspace::alteration::Alteration;
+pub use keyspace::hash::{Hash, HashChange};
+pub use keyspace::list::{List, ListChange, Side};
+pub use keyspace::value::{Kind, Value};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use outcome::{Answer, Made, Outcome, Refusal};

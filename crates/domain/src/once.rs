@@ -12,7 +12,9 @@ use planted::Bug;
 
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
-use crate::limits::{CLIENT_OUTCOME_MS, INNER_ANSWER_BYTES, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX};
+use crate::limits::{
+    CLIENT_OUTCOME_MS, ELEMENT_BYTES, INNER_ANSWER_BYTES, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX,
+};
 use crate::shelf::{Place, Shelf, Shelved};
 use crate::{Answer, LogTime, Made, Once, RequestId};
 
@@ -122,11 +124,12 @@ fn row(id: RequestId, remembered: &Remembered) -> u128 {
 }
 
 impl Answer {
-    /// The bytes of the value or holder in it.
+    /// The bytes of the values or the holder in it.
     fn value_bytes(&self) -> usize {
         match self {
             Self::Set { previous: Some(Some(value)), .. } | Self::Value(Some(value)) => value.len(),
             Self::Lease { lease: Some(lease), .. } => lease.holder.len(),
+            Self::Values(Some(values)) => values.iter().map(|value| ELEMENT_BYTES + value.len()).sum(),
             Self::All(answers) => {
                 answers.iter().map(|answer| INNER_ANSWER_BYTES + answer.value_bytes()).sum()
             }
@@ -170,6 +173,10 @@ impl Answer {
                 feed
             }
             Self::Conflict => feed.u64(11),
+            Self::Values(None) => feed.u64(12),
+            Self::Values(Some(values)) => {
+                values.iter().fold(feed.u64(13).u64(values.len() as u64), |feed, value| feed.bytes(value))
+            }
         };
     }
 }

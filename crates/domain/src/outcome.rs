@@ -33,13 +33,15 @@ pub enum Answer {
         written: bool,
         previous: Option<Option<Arc<[u8]>>>,
     },
-    /// How many keys were concerned.
+    /// How many keys, or elements of one, were concerned.
     Count(u64),
     /// Whether the condition held.
     Changed(bool),
     /// A value, or none because the key is absent.
     Value(Option<Arc<[u8]>>),
     Integer(i64),
+    /// Elements that were taken, or none because the key is absent.
+    Values(Option<Vec<Arc<[u8]>>>),
     /// Whether a lease was acquired, renewed or released, and who holds it now (`None`: it is free).
     Lease {
         granted: bool,
@@ -75,10 +77,14 @@ pub enum Refusal {
     InvalidTtl,
     /// A wall-clock end that no leader turned into a length.
     WallClock,
-    /// There is no key to be renamed.
+    /// There is no key to be renamed, or to be changed in place.
     NoSuchKey,
     /// A transaction holds an action that is not on keys.
     NotOnKeys,
+    /// The key holds another kind of value than the action is on.
+    WrongKind,
+    /// There is no element in that place.
+    OutOfRange,
 }
 
 impl Outcome {

@@ -103,9 +103,9 @@ impl State {
             }
             Action::Remove { keys, holder } => {
                 few(keys.len())?;
-                self.keys.remove_many(serial, &keys, holder.as_deref())
+                self.keys.remove_many(serial, &keys, holder.as_deref())?
             }
-            Action::Take { key } => Answer::Value(self.keys.remove(serial, &key).map(|entry| entry.value)),
+            Action::Take { key } => self.keys.take(serial, &key)?,
             Action::Expire { key, expiry, condition, holder } => {
                 self.keys.expire(change, key, expiry, condition, holder.as_deref())?
             }
@@ -114,6 +114,7 @@ impl State {
             Action::Copy { from, to, if_absent, moves } => {
                 self.keys.copy(change, &from, to, if_absent, moves)?
             }
+            Action::Alter { key, alteration } => self.keys.alter(change, key, alteration)?,
             Action::Flush { database, audit } => {
                 if database.is_some_and(|database| database >= DATABASES) {
                     return Err(Refusal::TooLarge);
@@ -128,7 +129,7 @@ impl State {
             Action::Renew { key, holder, token, ttl_ms } => {
                 self.keys.renew(change, key, &holder, token, ttl_ms)?
             }
-            Action::Release { key, holder, token } => self.keys.release(change, &key, &holder, token),
+            Action::Release { key, holder, token } => self.keys.release(change, &key, &holder, token)?,
 
             Action::Transaction { guards, actions } => self.transaction(at, guards, actions)?,
 
@@ -184,7 +185,10 @@ impl State {
                 Answer::Lease { granted, lease: then },
                 Action::Acquire { key, .. } | Action::Renew { key, .. },
             ) => {
-                let lease = self.keys.lease(key, self.now);
+                let lease = match self.keys.lease(key, self.now) {
+                    Ok(lease) => lease,
+                    Err(refusal) => return Answer::Refused(refusal),
+                };
                 let kept = match (then, &lease) {
                     (Some(then), Some(now)) => now.token == then.token && now.holder == then.holder,
                     _ => false,
@@ -192,7 +196,10 @@ impl State {
                 Answer::Lease { granted: *granted && kept, lease }
             }
             (Answer::Lease { granted, .. }, Action::Release { key, .. }) => {
-                Answer::Lease { granted: *granted, lease: self.keys.lease(key, self.now) }
+                match self.keys.lease(key, self.now) {
+                    Ok(lease) => Answer::Lease { granted: *granted, lease },
+                    Err(refusal) => Answer::Refused(refusal),
+                }
             }
             (Answer::All(answers), Action::Transaction { actions, .. }) => Answer::All(
                 answers.iter().zip(actions).map(|(then, action)| self.as_of_now(then, action)).collect(),
@@ -219,8 +226,8 @@ impl State {
     }
 
     /// The lease of that name at the log time `clock`, which a leader's live clock may have moved past
-    /// [`State::now`]: the number shrinks, but the lease is there until the log ends it.
-    pub fn lease(&self, key: &Key, clock: LogTime) -> Option<Lease> {
+    /// [`State::now`]: the number shrinks, but the lease is there until the log ends it. A key that is no string is none.
+    pub fn lease(&self, key: &Key, clock: LogTime) -> Result<Option<Lease>, Refusal> {
         self.keys.lease(key, clock)
     }
 

@@ -3,12 +3,13 @@
 //! A new field does not compile until [`no_field_is_forgotten`] knows it, and then [`CHANGES`] must change it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
-    Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Image, Key, Lease, LogTime, Made, Members,
-    NodeId, Refusal, RequestId, SealedHistory, Serial, State, Tenure, Token, Traces,
+    Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Hash, Image, Key, Lease, List, LogTime,
+    Made, Members, NodeId, Refusal, RequestId, SealedHistory, Serial, State, Tenure, Token, Traces, Value,
 };
 
 /// The digest of the state that is this image.
@@ -23,6 +24,19 @@ fn digest_of(image: &Image) -> Digest {
 }
 
 type Change = (&'static str, fn(&mut Image));
+
+fn hash(fields: &[(&[u8], &[u8])]) -> Value {
+    fields.iter().map(|(field, value)| ((*field).into(), (*value).into())).collect::<Hash>().into()
+}
+
+fn list(elements: &[&[u8]]) -> Value {
+    elements.iter().map(|element| Arc::<[u8]>::from(*element)).collect::<List>().into()
+}
+
+fn holding(name: &[u8], value: Value) -> (Key, Entry) {
+    let (token, revision) = (Token::from_u64(26).expect("small"), Serial(27));
+    (Key::new(3, name), Entry { value, token, revision, end: None, ttl_ms: None })
+}
 
 /// Something of everything, and no two numbers the same.
 fn full_image() -> Image {
@@ -66,6 +80,8 @@ fn full_image() -> Image {
                     ttl_ms: None,
                 },
             ),
+            holding(b"hash", hash(&[(b"f", b"v"), (b"g", b"w")])),
+            holding(b"list", list(&[b"a", b"b"])),
         ],
         traces: Some(Traces {
             since: Serial(91),
@@ -132,6 +148,18 @@ const CHANGES: &[Change] = &[
         let value = image.keys[0].1.value.clone();
         image.keys[0].1.value = std::mem::replace(&mut image.keys[1].1.value, value);
     }),
+    ("hash.value", |image| image.keys[2].1.value = hash(&[(b"f", b"v"), (b"g", b"v")])),
+    ("hash.field", |image| image.keys[2].1.value = hash(&[(b"f", b"v"), (b"h", b"w")])),
+    ("hash, the order", |image| image.keys[2].1.value = hash(&[(b"g", b"w"), (b"f", b"v")])),
+    ("hash, one byte to the value", |image| image.keys[2].1.value = hash(&[(b"", b"fv"), (b"g", b"w")])),
+    ("hash, a field less", |image| image.keys[2].1.value = hash(&[(b"f", b"v")])),
+    ("hash, as a list", |image| image.keys[2].1.value = list(&[b"f", b"v", b"g", b"w"])),
+    ("list.element", |image| image.keys[3].1.value = list(&[b"a", b"c"])),
+    ("list, the order", |image| image.keys[3].1.value = list(&[b"b", b"a"])),
+    ("list, one byte to the next element", |image| image.keys[3].1.value = list(&[b"", b"ab"])),
+    ("list, an element less", |image| image.keys[3].1.value = list(&[b"a"])),
+    ("list, as a hash", |image| image.keys[3].1.value = hash(&[(b"a", b"b")])),
+    ("list, as a string", |image| image.keys[3].1.value = (*b"ab").into()),
     ("no traces", |image| image.traces = None),
     ("traces.since", |image| traces(image).since = Serial(90)),
     ("traces.removals", |image| traces(image).removals.clear()),
@@ -275,6 +303,10 @@ fn every_field_of_an_answer_changes_the_digest() {
         Answer::All(vec![Answer::Done, Answer::Done]),
         Answer::All(vec![Answer::Count(1)]),
         Answer::Conflict,
+        Answer::Values(None),
+        Answer::Values(Some(vec![])),
+        Answer::Values(Some(vec![(*b"ab").into()])),
+        Answer::Values(Some(vec![(*b"a").into(), (*b"b").into()])),
     ];
     answers.extend(REFUSALS.map(Answer::Refused));
     let mut seen = BTreeMap::new();
@@ -287,7 +319,7 @@ fn every_field_of_an_answer_changes_the_digest() {
     }
 }
 
-const REFUSALS: [Refusal; 11] = [
+const REFUSALS: [Refusal; 13] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -298,7 +330,9 @@ const REFUSALS: [Refusal; 11] = [
     Refusal::InvalidTtl,
     Refusal::WallClock,
     Refusal::NotOnKeys,
+    Refusal::WrongKind,
     Refusal::NoSuchKey,
+    Refusal::OutOfRange,
 ];
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::limits::TTL_MS_MAX;
 use domain::{
-    Action, Cause, ExpireCondition, Expiry, Guard, Key, NodeId, RequestId, Serial, SetCondition, Tenure,
-    Token,
+    Action, Alteration, Cause, ExpireCondition, Expiry, Guard, HashChange, Key, ListChange, NodeId,
+    RequestId, Serial, SetCondition, Side, Tenure, Token,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -152,6 +152,7 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         2 => (key(), select(vec![0, 1, -1, i64::MIN])).prop_map(|(key, by)| Action::Increment { key, by }),
         1 => (key(), key(), any::<bool>(), any::<bool>())
             .prop_map(|(from, to, if_absent, moves)| Action::Copy { from, to, if_absent, moves }),
+        8 => (key(), alteration()).prop_map(|(key, alteration)| Action::Alter { key, alteration }),
         1 => (option::of(0..17_u8), audit()).prop_map(|(database, audit)| Action::Flush { database, audit }),
     ];
     let leases = prop_oneof![
@@ -182,6 +183,27 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
     let transaction = (vec(guard(), 0..3), vec(part, 0..4))
         .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
     prop_oneof![9 => on_keys, 2 => cluster, 4 => transaction]
+}
+
+fn alteration() -> impl Strategy<Value = Alteration> {
+    let by = || select(vec![0, 1, -1, i64::MIN]);
+    let side = || select(vec![Side::Left, Side::Right]);
+    let place = || select(vec![0, 1, -1, 2, -3, i64::MIN, i64::MAX]);
+    let hash = prop_oneof![
+        3 => (vec((value(), value()), 0..4), any::<bool>())
+            .prop_map(|(fields, if_absent)| HashChange::Set { fields, if_absent }),
+        1 => vec(value(), 0..4).prop_map(|fields| HashChange::Remove { fields }),
+        1 => (value(), by()).prop_map(|(field, by)| HashChange::Increment { field, by }),
+    ];
+    let list = prop_oneof![
+        4 => (side(), vec(value(), 0..4), any::<bool>())
+            .prop_map(|(side, elements, if_present)| ListChange::Push { side, elements, if_present }),
+        2 => (side(), 0..3_u64).prop_map(|(side, count)| ListChange::Pop { side, count }),
+        1 => (value(), by()).prop_map(|(element, count)| ListChange::Remove { element, count }),
+        1 => (place(), value()).prop_map(|(index, element)| ListChange::Set { index, element }),
+        1 => (place(), place()).prop_map(|(start, stop)| ListChange::Trim { start, stop }),
+    ];
+    prop_oneof![hash.prop_map(Alteration::Hash), list.prop_map(Alteration::List)]
 }
 
 /// As of anywhere in a short log: most are of its past, some of its future.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::limits::{CLIENT_OUTCOME_MS, INNER_ANSWER_BYTES, OUTCOME_BYTES};
+use domain::limits::{CLIENT_OUTCOME_MS, ELEMENT_BYTES, INNER_ANSWER_BYTES, OUTCOME_BYTES, VALUE_BYTES_MAX};
 use domain::{
-    Action, Answer, Command, Entry, Epoch, Expiry, Guard, Image, Key, KeyCounts, Lease, LogTime, Once,
-    Outcome, Position, Refusal, RequestId, Scratch, Serial, Stamp, State, Token,
+    Action, Alteration, Answer, Command, Entry, Epoch, Expiry, Guard, Image, Key, KeyCounts, Kind, Lease,
+    LogTime, Once, Outcome, Position, Refusal, RequestId, Scratch, Serial, Stamp, State, Token, Value,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -60,6 +60,7 @@ impl Run {
         self.nothing_but_what_was_done(&before, &outcome);
         self.once(&command, &outcome);
         self.lease(&before, &command, &outcome);
+        self.values(&before, &command, &outcome);
         self.counts();
         self.guards(&before, &command, &outcome);
         if let Some(expected) = expected {
@@ -200,18 +201,42 @@ impl Run {
             return;
         }
         let living = find(before, key).filter(|entry| entry.end.is_none_or(|end| end > now));
-        assert_eq!(&entry.value, holder);
+        assert_eq!(entry.value.string(), Ok(holder));
         match &command.action {
             Action::Acquire { ttl_ms, take_over, .. } => {
-                assert!(living.is_none_or(|was| *take_over && was.value == *holder));
+                assert!(living.is_none_or(|was| *take_over && was.value == holder.clone().into()));
                 assert_eq!(entry.end, Some(now.plus_ms(*ttl_ms)));
             }
             Action::Renew { token, .. } => {
                 let was = living.expect("nothing else is renewed");
-                assert_eq!((&was.value, was.token), (holder, entry.token));
+                assert_eq!((was.value.string(), was.token), (Ok(holder), entry.token));
                 assert!(token.is_none_or(|token| token == was.token));
             }
             _ => unreachable!("matched above"),
+        }
+    }
+
+    /// Nothing that has elements has none, or more than it may; what is done to elements of one kind is refused on every
+    /// other; and no end moves.
+    fn values(&self, before: &Image, command: &Command, outcome: &Outcome) {
+        for (key, entry) in self.state.keys() {
+            let bytes = value_bytes(&entry.value);
+            assert!(bytes <= VALUE_BYTES_MAX);
+            assert!(bytes > 0 || entry.value.kind() == Kind::String, "{key:?} is empty");
+        }
+        let Action::Alter { key, alteration } = &command.action else { return };
+        let kind = match alteration {
+            Alteration::Hash(_) => Kind::Hash,
+            Alteration::List(_) => Kind::List,
+        };
+        let now = self.state.now();
+        let living = find(before, key).filter(|entry| entry.end.is_none_or(|end| end > now));
+        let is_other = living.is_some_and(|entry| entry.value.kind() != kind);
+        let ran = command.once.is_none() && self.at.stamp.is_none_or(|stamp| stamp.term == self.at.term);
+        let refused = outcome.answer == Answer::Refused(Refusal::WrongKind);
+        assert!(!ran || is_other == refused, "{command:?}: {:?}", outcome.answer);
+        if let (Some(living), Some(after)) = (living, self.state.get(key)) {
+            assert_eq!((living.end, living.ttl_ms), (after.end, after.ttl_ms), "an alteration moved an end");
         }
     }
 
@@ -222,6 +247,7 @@ impl Run {
             match answer {
                 Answer::Set { previous: Some(Some(value)), .. } | Answer::Value(Some(value)) => value.len(),
                 Answer::Lease { lease: Some(lease), .. } => lease.holder.len(),
+                Answer::Values(Some(values)) => elements(values.iter().map(|value| value.len())),
                 Answer::All(answers) => answers.iter().map(|answer| INNER_ANSWER_BYTES + value(answer)).sum(),
                 _ => 0,
             }
@@ -234,7 +260,7 @@ impl Run {
             let counts = counts.entry(key.database).or_default();
             counts.keys += 1;
             counts.ending += usize::from(entry.end.is_some());
-            counts.bytes += key.name.len() + entry.value.len();
+            counts.bytes += key.name.len() + value_bytes(&entry.value);
         }
         let found = self.state.counts().iter().filter(|(_, counts)| counts.keys > 0);
         assert_eq!(found.map(|(database, counts)| (*database, *counts)).collect::<BTreeMap<_, _>>(), counts);
@@ -310,6 +336,19 @@ impl Run {
         assert_eq!(self.state.image(), image);
         self.counts();
     }
+}
+
+/// What a value counts for, by the definition of [`VALUE_BYTES_MAX`].
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(value) => value.len(),
+        Value::Hash(hash) => elements(hash.iter().map(|(field, value)| field.len() + value.len())),
+        Value::List(list) => elements(list.elements().iter().map(|element| element.len())),
+    }
+}
+
+fn elements(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.map(|length| ELEMENT_BYTES + length).sum()
 }
 
 fn find<'a>(image: &'a Image, key: &Key) -> Option<&'a Entry> {

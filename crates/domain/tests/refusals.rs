@@ -5,8 +5,8 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use domain::{
-    Action, Answer, Command, ExpireCondition, Expiry, Guard, Image, Key, LogTime, NodeId, Once, Outcome,
-    Position, Refusal, RequestId, Serial, SetCondition, Stamp, State,
+    Action, Alteration, Answer, Command, ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange,
+    LogTime, NodeId, Once, Outcome, Position, Refusal, RequestId, Serial, SetCondition, Side, Stamp, State,
 };
 
 use crate::log::tenure;
@@ -14,6 +14,9 @@ use crate::log::tenure;
 /// Every kind of action, each of which changes something in [`table_state`].
 fn actions() -> Vec<(&'static str, Action)> {
     let (k, n) = (Key::new(0, *b"k"), Key::new(0, *b"n"));
+    let on_hash = |change| Action::Alter { key: Key::new(0, *b"h"), alteration: Alteration::Hash(change) };
+    let on_list = |change| Action::Alter { key: Key::new(0, *b"l"), alteration: Alteration::List(change) };
+    let text = |text: &[u8]| Arc::<[u8]>::from(text);
     let me: Arc<[u8]> = (*b"me").into();
     let note = || {
         Box::new(Audit {
@@ -52,6 +55,17 @@ fn actions() -> Vec<(&'static str, Action)> {
         ("touch", Action::Touch { key: k.clone(), expiry }),
         ("increment", Action::Increment { key: n.clone(), by: 1 }),
         ("copy", Action::Copy { from: k.clone(), to: n.clone(), if_absent: false, moves: true }),
+        ("hash set", on_hash(HashChange::Set { fields: vec![(text(b"g"), text(b"w"))], if_absent: true })),
+        ("hash remove", on_hash(HashChange::Remove { fields: vec![text(b"f")] })),
+        ("hash increment", on_hash(HashChange::Increment { field: text(b"f"), by: 1 })),
+        (
+            "list push",
+            on_list(ListChange::Push { side: Side::Left, elements: vec![text(b"b")], if_present: false }),
+        ),
+        ("list pop", on_list(ListChange::Pop { side: Side::Right, count: 1 })),
+        ("list remove", on_list(ListChange::Remove { element: text(b"a"), count: 0 })),
+        ("list set", on_list(ListChange::Set { index: -1, element: text(b"b") })),
+        ("list trim", on_list(ListChange::Trim { start: 1, stop: -1 })),
         ("flush", Action::Flush { database: Some(0), audit: note() }),
         ("acquire", Action::Acquire { key: k.clone(), holder, ttl_ms: 5, take_over: true }),
         ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
@@ -78,7 +92,7 @@ fn actions() -> Vec<(&'static str, Action)> {
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 18] = [
+const SPOILS: [Spoil; 21] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -107,6 +121,13 @@ const SPOILS: [Spoil; 18] = [
             }
             Action::Renew { holder, .. } | Action::Release { holder, .. } => *holder = long,
             Action::Remove { holder, .. } | Action::Expire { holder, .. } => *holder = Some(long),
+            Action::Alter { alteration, .. } => match alteration {
+                Alteration::Hash(HashChange::Set { fields, .. }) => fields.last_mut()?.1 = long,
+                Alteration::Hash(HashChange::Increment { field, .. }) => *field = long,
+                Alteration::List(ListChange::Push { elements, .. }) => *elements.last_mut()? = long,
+                Alteration::List(ListChange::Set { element, .. }) => *element = long,
+                _ => return None,
+            },
             _ => return None,
         }
         Some(())
@@ -181,6 +202,43 @@ const SPOILS: [Spoil; 18] = [
             key.name = (*b"k").into();
             Some(())
         }
+        Action::Alter { alteration: Alteration::Hash(HashChange::Increment { field, .. }), .. } => {
+            *field = (*b"text").into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("another kind", |_, command| match &mut command.action {
+        Action::Alter { key, .. } => {
+            key.name = (*b"k").into();
+            Some(())
+        }
+        Action::Set { previous: false, .. }
+        | Action::SetMany { .. }
+        | Action::Remove { holder: None, .. }
+        | Action::Copy { .. } => None,
+        action => key_of(action).map(|key| key.name = (*b"h").into()),
+    }),
+    ("absent", |_, command| match &mut command.action {
+        Action::Alter { alteration: Alteration::List(ListChange::Push { if_present, .. }), key } => {
+            *if_present = true;
+            key.name = (*b"absent").into();
+            Some(())
+        }
+        Action::Alter {
+            alteration: Alteration::Hash(HashChange::Remove { .. }) | Alteration::List(_),
+            key,
+        } => {
+            key.name = (*b"absent").into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("no such place", |_, command| match &mut command.action {
+        Action::Alter { alteration: Alteration::List(ListChange::Set { index, .. }), .. } => {
+            *index = 2;
+            Some(())
+        }
         _ => None,
     }),
     ("nothing to rename", |_, command| match &mut command.action {
@@ -191,7 +249,8 @@ const SPOILS: [Spoil; 18] = [
         _ => None,
     }),
     ("overflow", |_, command| match &mut command.action {
-        Action::Increment { by, .. } => {
+        Action::Increment { by, .. }
+        | Action::Alter { alteration: Alteration::Hash(HashChange::Increment { by, .. }), .. } => {
             *by = i64::MAX;
             Some(())
         }
@@ -208,6 +267,7 @@ fn key_of(action: &mut Action) -> Option<&mut Key> {
         | Action::Touch { key, .. }
         | Action::Increment { key, .. }
         | Action::Copy { to: key, .. }
+        | Action::Alter { key, .. }
         | Action::Acquire { key, .. }
         | Action::Renew { key, .. }
         | Action::Release { key, .. } => Some(key),
@@ -238,7 +298,13 @@ fn table_state() -> (State, Position) {
         previous: false,
     };
     let members = Action::Members { voters: vec![NodeId(1), NodeId(2)], learners: vec![] };
-    for action in [members, set(b"k", b"me"), set(b"n", b"5")] {
+    let text = |text: &[u8]| Arc::<[u8]>::from(text);
+    let fields = vec![(text(b"f"), text(b"5")), (text(b"text"), text(b"v"))];
+    let hash = Alteration::Hash(HashChange::Set { fields, if_absent: false });
+    let elements = vec![text(b"a"), text(b"b")];
+    let list = Alteration::List(ListChange::Push { side: Side::Right, elements, if_present: false });
+    let alter = |name: &[u8], alteration| Action::Alter { key: Key::new(0, name), alteration };
+    for action in [members, set(b"k", b"me"), set(b"n", b"5"), alter(b"h", hash), alter(b"l", list)] {
         state.apply(at, Command::harmless(action));
     }
     (state, at)

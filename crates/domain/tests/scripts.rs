@@ -10,6 +10,8 @@
 //! | `set K V [nx\|xx\|ifeq=V\|ifne=V] [px=MS\|later=MS\|pxat=MS\|keepttl] [get]` | writes a key, as in Redis |
 //! | `mset K=V… [nx]`, `del K… [holder=V]`, `getdel K`, `incr K [BY]` | as in Redis; `many=N` names N keys |
 //! | `copy K L [nx]`, `rename K L [nx]` | as in Redis |
+//! | `hset K F=V… [nx]`, `hdel K F…`, `hincr K F [BY]` | changes a hash |
+//! | `lpush K V… [if=present]`, `rpush …`, `lpop K [N]`, `rpop …`, `lrem K V [count=N]`, `lset K INDEX V`, `ltrim K FROM TO` | changes a list |
 //! | `expire K px=MS\|later=MS\|pxat=MS\|never [nx\|xx\|gt\|lt\|xxgt\|xxlt] [holder=V]`, `getex K …` | changes an end |
 //! | `acquire K HOLDER ttl=TIME [takeover]` | takes a lease |
 //! | `renew K HOLDER [token=N] [ttl=TIME]`, `release K HOLDER [token=N]` | keeps it, gives it back |
@@ -28,17 +30,19 @@
 //! and `restore epoch=N` (through an image with a raised epoch, as from a backup).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::limits::VALID_MS;
 use domain::{
-    Action, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Guard, Image, Key, LogTime, NodeId, Once,
-    Outcome, Position, RequestId, Serial, SetCondition, Stamp, State, Tenure, Token,
+    Action, Alteration, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Guard, HashChange, Image,
+    Key, ListChange, LogTime, NodeId, Once, Outcome, Position, RequestId, Serial, SetCondition, Side, Stamp,
+    State, Tenure, Token,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 
 use crate::words::{
-    Result, act, in_words, milliseconds, name, number, parse_key, sealed, seconds, text, time, words,
+    Result, act, in_words, milliseconds, name, number, parse_key, sealed, seconds, text, time, value,
 };
 
 /// One test for each script, and one that none is forgotten.
@@ -68,6 +72,7 @@ scripts! {
     expire_conditions
     expiry_order
     flush_leaves_an_audit_record
+    hashes
     history_is_sealed
     integers
     key_ends
@@ -77,6 +82,7 @@ scripts! {
     lease_stale_token
     lease_take_over
     limits
+    lists
     many_keys
     outcome_forgotten
     repeated_command
@@ -93,6 +99,7 @@ scripts! {
     transaction_repeated
     transactions
     wall_clock_end
+    wrong_kind
 }
 
 struct Script {
@@ -330,6 +337,14 @@ impl Script {
                 if_absent: word(args, "nx")?,
                 moves: command == "rename",
             },
+            "hset" | "hdel" | "hincr" => {
+                let key = self.key(args)?;
+                Action::Alter { key, alteration: Alteration::Hash(hash_change(command, args)?) }
+            }
+            "lpush" | "rpush" | "lpop" | "rpop" | "lrem" | "lset" | "ltrim" => {
+                let key = self.key(args)?;
+                Action::Alter { key, alteration: Alteration::List(list_change(command, args)?) }
+            }
             "expire" | "getex" => {
                 let key = self.key(args)?;
                 let holder = args.take_key("holder").map(text);
@@ -424,6 +439,49 @@ fn expiry(args: &mut ArgumentConsumer<'_>) -> Result<Option<Expiry>> {
     })
 }
 
+fn hash_change(command: &str, args: &mut ArgumentConsumer<'_>) -> Result<HashChange> {
+    Ok(match command {
+        "hset" => HashChange::Set {
+            fields: std::iter::from_fn(|| args.next_key()).map(|(f, v)| (text(f), text(v))).collect(),
+            if_absent: word(args, "nx")?,
+        },
+        "hdel" => HashChange::Remove { fields: texts(args) },
+        _ => HashChange::Increment {
+            field: text(args.next_pos().ok_or("no field")?),
+            by: args.next_pos().map(str::parse).transpose()?.unwrap_or(1),
+        },
+    })
+}
+
+fn list_change(command: &str, args: &mut ArgumentConsumer<'_>) -> Result<ListChange> {
+    let side = if command.starts_with('l') { Side::Left } else { Side::Right };
+    Ok(match command {
+        "lpush" | "rpush" => {
+            let if_present = args.take_key("if") == Some("present");
+            ListChange::Push { side, elements: texts(args), if_present }
+        }
+        "lpop" | "rpop" => {
+            ListChange::Pop { side, count: args.next_pos().map(number).transpose()?.unwrap_or(1) }
+        }
+        "lrem" => ListChange::Remove {
+            element: text(args.next_pos().ok_or("no element")?),
+            count: args.take_key("count").map(str::parse).transpose()?.unwrap_or(0),
+        },
+        "lset" => ListChange::Set {
+            index: args.next_pos().ok_or("no index")?.parse()?,
+            element: text(args.next_pos().ok_or("no element")?),
+        },
+        _ => ListChange::Trim {
+            start: args.next_pos().ok_or("from where?")?.parse()?,
+            stop: args.next_pos().ok_or("to where?")?.parse()?,
+        },
+    })
+}
+
+fn texts(args: &mut ArgumentConsumer<'_>) -> Vec<Arc<[u8]>> {
+    std::iter::from_fn(|| args.next_pos()).map(text).collect()
+}
+
 fn as_of(guard: &str) -> Result<(&str, Serial)> {
     let (what, as_of) = guard.rsplit_once('@').ok_or("a guard is WHAT@SERIAL")?;
     Ok((what, Serial(number(as_of)?)))
@@ -477,7 +535,7 @@ impl Script {
             None => {
                 writeln!(output, "now {}, serial {}", seconds(state.now()), state.serial())?;
                 for (key, entry) in state.keys() {
-                    write!(output, "{} = {}", name(key), words(&entry.value))?;
+                    write!(output, "{} = {}", name(key), value(&entry.value))?;
                     write!(output, ", token {}, revision {}", entry.token, entry.revision)?;
                     match (entry.end, entry.ttl_ms) {
                         (Some(end), Some(ttl_ms)) => {

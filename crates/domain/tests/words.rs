@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::{Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, SealedHistory};
+use domain::{Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, SealedHistory, Value};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -70,8 +70,14 @@ fn answer_in_words(action: &Action, answer: &Answer) -> String {
             };
             format!("{}{previous}", if *written { "written" } else { "not written" })
         }
-        Answer::Count(1) => "1 key".to_owned(),
-        Answer::Count(count) => format!("{count} keys"),
+        Answer::Count(count) => match (action, count) {
+            (Action::Alter { .. }, 1) => "1 element".to_owned(),
+            (Action::Alter { .. }, count) => format!("{count} elements"),
+            (_, 1) => "1 key".to_owned(),
+            (_, count) => format!("{count} keys"),
+        },
+        Answer::Values(None) => "absent".to_owned(),
+        Answer::Values(Some(values)) => list(values),
         Answer::Changed(true) => "changed".to_owned(),
         Answer::Changed(false) => "not changed".to_owned(),
         Answer::Value(None) => "absent".to_owned(),
@@ -108,7 +114,9 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::InvalidTtl => "the length is out of range",
         Refusal::WallClock => "an end by the wall clock",
         Refusal::NotOnKeys => "an action that is not on keys",
+        Refusal::WrongKind => "another kind of value",
         Refusal::NoSuchKey => "no such key",
+        Refusal::OutOfRange => "no element in that place",
     }
 }
 
@@ -139,6 +147,22 @@ pub(crate) fn name(key: &Key) -> String {
         0 => words(&key.name),
         database => format!("{database}/{}", words(&key.name)),
     }
+}
+
+pub(crate) fn value(value: &Value) -> String {
+    match value {
+        Value::String(value) => words(value),
+        Value::Hash(hash) => {
+            let fields = hash.iter().map(|(field, value)| format!("{}: {}", words(field), words(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::List(of) => list(of.elements()),
+    }
+}
+
+fn list(elements: &[Arc<[u8]>]) -> String {
+    let elements: Vec<String> = elements.iter().map(|element| words(element)).collect();
+    format!("[{}]", elements.join(", "))
 }
 
 pub(crate) fn words(value: &[u8]) -> String {

@@ -62,7 +62,7 @@ impl Edit {
 
     /// What is to be done, and what it will be answered with.
     pub(crate) fn look(&self, view: &View<'_>) -> Result<(Option<Action>, Reply), Error> {
-        let Edited { value, reply } = (self.change)(view.value(&self.key).as_deref())?;
+        let Edited { value, reply } = (self.change)(view.string(&self.key)?.as_deref())?;
         let set = |value: Vec<u8>| Action::Set {
             key: self.key.clone(),
             value: Arc::from(value),

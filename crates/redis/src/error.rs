@@ -6,8 +6,8 @@
 
 use consensus::limits::BATCH_BYTES_MAX;
 use domain::limits::{
-    KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
-    TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
+    ELEMENT_BYTES, KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX,
+    TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
 };
 use domain::{Answer, Refusal};
 
@@ -60,6 +60,19 @@ pub enum Error {
     NotAFloat,
     #[error("ERR increment would produce NaN or Infinity")]
     FloatOverflow,
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongKind,
+    #[error("ERR index out of range")]
+    IndexRange,
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
+    #[error("ERR hash value is not an integer")]
+    HashValueNotAnInteger,
+    #[error(
+        "ERR the key would be larger than the limit of {VALUE_BYTES_MAX} bytes, of which each element takes \
+         {ELEMENT_BYTES} besides its own"
+    )]
+    CollectionTooLarge,
     #[error("ERR increment or decrement would overflow")]
     Overflow,
     #[error("ERR decrement would overflow")]
@@ -296,10 +309,13 @@ impl Error {
             Refusal::StaleStamp => Self::NoLeader,
             Refusal::Overload => Self::Overloaded("too many commands in a short time"),
             Refusal::Full => Self::Full,
+            Refusal::NotAnInteger if command == "hincrby" => Self::HashValueNotAnInteger,
             Refusal::NotAnInteger => Self::NotAnInteger,
+            Refusal::WrongKind => Self::WrongKind,
+            Refusal::NoSuchKey => Self::NoSuchKey,
+            Refusal::OutOfRange => Self::IndexRange,
             Refusal::Overflow => Self::Overflow,
             Refusal::TooLarge => Self::TooLarge,
-            Refusal::NoSuchKey => Self::NoSuchKey,
             Refusal::InvalidTtl => Self::InvalidExpire(command),
             Refusal::WallClock | Refusal::NotOnKeys => Self::Unexpected(command),
         }

@@ -3,7 +3,9 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use domain::{Action, Answer, Entry, Key, LogTime, NodeId, State};
+use domain::{
+    Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, State, Value,
+};
 
 use crate::edit::Edit;
 use crate::evaluation::Evaluation;
@@ -38,24 +40,41 @@ impl Plan {
         Self::Local(Reply::OK)
     }
 
-    /// One action. `reply` knows the answers that `command` can get and says `None` to any other.
+    /// One action. `reply` knows the answers that `command` can get and says `None` to any other, and to refusals of
+    /// which it knows no more than the rest.
     pub(crate) fn write(
         command: &'static str,
         action: Action,
         reply: impl FnOnce(&Answer) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         let reply = move |mut results: Vec<Result<Answer, Failure>>| match results.pop() {
-            Some(Ok(Answer::Refused(refusal))) => Error::refused(command, refusal).into(),
-            Some(Ok(answer)) => reply(&answer).unwrap_or_else(|| Error::unexpected(command, &answer).into()),
+            Some(Ok(answer)) => reply(&answer).unwrap_or_else(|| match answer {
+                Answer::Refused(refusal) => Error::refused(command, refusal).into(),
+                answer => Error::unexpected(command, &answer).into(),
+            }),
             Some(Err(failure)) => Error::from(failure).into(),
             None => Error::OutcomeUnknown.into(),
         };
         Self::Write { actions: vec![action], reply: Box::new(reply) }
     }
 
-    pub(crate) fn read(look: impl Fn(&View<'_>) -> Reply + Send + Sync + 'static) -> Self {
+    /// A change of a key's elements.
+    pub(crate) fn alter(
+        command: &'static str,
+        key: Key,
+        alteration: Alteration,
+        reply: impl FnOnce(&Answer) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let reply = |answer: &Answer| match answer {
+            Answer::Refused(Refusal::TooLarge) => Some(Error::CollectionTooLarge.into()),
+            answer => reply(answer),
+        };
+        Self::write(command, Action::Alter { key, alteration }, reply)
+    }
+
+    pub(crate) fn read<R: Into<Reply>>(look: impl Fn(&View<'_>) -> R + Send + Sync + 'static) -> Self {
         Self::Read(Box::new(move |view| match view {
-            Ok(view) => look(view),
+            Ok(view) => look(view).into(),
             Err(failure) => Error::from(failure).into(),
         }))
     }
@@ -85,8 +104,8 @@ pub(crate) struct Walk {
 
 /// What a walk is for.
 pub(crate) trait Visitor: Send + Sync {
-    /// Meets the next name; false: it has seen enough.
-    fn meet(&mut self, name: Arc<[u8]>) -> bool;
+    /// Meets the next name, and what kind of value it has; false: it has seen enough.
+    fn meet(&mut self, name: Arc<[u8]>, kind: Kind) -> bool;
 
     fn reply(self: Box<Self>) -> Reply;
 
@@ -102,7 +121,7 @@ impl Clone for Box<dyn Visitor> {
 
 /// One step of a walk.
 pub(crate) struct Ahead {
-    pub(crate) names: Vec<Arc<[u8]>>,
+    pub(crate) names: Vec<(Arc<[u8]>, Kind)>,
     /// There were no more when it was looked. A walk that looked once more would never end while keys are written
     /// whose names ascend.
     is_last: bool,
@@ -118,12 +137,12 @@ impl Walk {
         let from = self.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut names = Vec::new();
         let mut bytes = 0;
-        for (key, _) in view.state.keys_from(self.database, from) {
+        for (key, entry) in view.state.keys_from(self.database, from) {
             if names.len() >= WALK_STEP_KEYS || bytes >= WALK_STEP_BYTES {
                 return Ahead { names, is_last: false };
             }
             bytes += key.name.len();
-            names.push(key.name.clone());
+            names.push((key.name.clone(), entry.value.kind()));
         }
         Ahead { names, is_last: true }
     }
@@ -131,8 +150,8 @@ impl Walk {
     /// Goes on by one step, or ends with the reply.
     pub(crate) fn go(mut self, ahead: Ahead) -> Result<Self, Reply> {
         let Ahead { names, is_last } = ahead;
-        self.last = names.last().cloned();
-        let more = names.into_iter().all(|name| self.visitor.meet(name)) && !is_last;
+        self.last = names.last().map(|(name, _)| name.clone());
+        let more = names.into_iter().all(|(name, kind)| self.visitor.meet(name, kind)) && !is_last;
         if more { Ok(self) } else { Err(self.visitor.reply()) }
     }
 }
@@ -145,23 +164,52 @@ impl View<'_> {
         self.state.get(key)
     }
 
-    /// The value of a key, real or virtual.
-    pub(crate) fn value(&self, key: &Key) -> Option<Arc<[u8]>> {
+    /// What a key holds, real or virtual.
+    pub(crate) fn value(&self, key: &Key) -> Option<Value> {
         if key.name.starts_with(VIRTUAL_PREFIX) {
-            return self.virtual_value(&key.name);
+            return self.virtual_value(&key.name).map(Value::String);
         }
         self.entry(key).map(|entry| entry.value.clone())
     }
 
+    pub(crate) fn string(&self, key: &Key) -> Result<Option<Arc<[u8]>>, Error> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(Value::String(string)) => Ok(Some(string)),
+            Some(_) => Err(Error::WrongKind),
+        }
+    }
+
+    /// The fields of a hash: none of an absent key.
+    pub(crate) fn hash(&self, key: &Key) -> Result<Arc<Hash>, Error> {
+        match self.value(key) {
+            None => Ok(Arc::default()),
+            Some(Value::Hash(hash)) => Ok(hash),
+            Some(_) => Err(Error::WrongKind),
+        }
+    }
+
+    pub(crate) fn list(&self, key: &Key) -> Result<Arc<List>, Error> {
+        match self.value(key) {
+            None => Ok(Arc::default()),
+            Some(Value::List(list)) => Ok(list),
+            Some(_) => Err(Error::WrongKind),
+        }
+    }
+
     pub(crate) fn exists(&self, key: &Key) -> bool {
-        self.value(key).is_some()
+        self.kind(key).is_some()
+    }
+
+    pub(crate) fn kind(&self, key: &Key) -> Option<Kind> {
+        self.value(key).map(|value| value.kind())
     }
 
     /// What is left of a key in milliseconds: `None` if it is absent, `Some(None)` if it has no end. A key that
     /// the log has not ended has at least 1 ms.
     pub(crate) fn remaining_ms(&self, key: &Key) -> Option<Option<u64>> {
         match self.entry(key) {
-            Some(entry) => Some(entry.lease(self.clock).remaining_ms),
+            Some(entry) => Some(entry.remaining_ms(self.clock)),
             None => self.exists(key).then_some(None),
         }
     }

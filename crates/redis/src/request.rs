@@ -93,6 +93,11 @@ impl Arguments {
         if value.len() > VALUE_BYTES_MAX { Err(Error::ValueTooLong) } else { Ok(value[..].into()) }
     }
 
+    /// All that is left, as values.
+    pub(crate) fn values(&mut self) -> Result<Vec<Arc<[u8]>>, Error> {
+        (0..self.len()).map(|_| self.value()).collect()
+    }
+
     fn few(&self) -> Result<(), Error> {
         if self.len() > KEYS_PER_COMMAND_MAX { Err(Error::TooManyKeys) } else { Ok(()) }
     }

@@ -74,6 +74,9 @@ impl From<&Action> for kind::Action {
                 if_absent: *if_absent,
                 moves: *moves,
             }),
+            Action::Alter { key, alteration } => {
+                Self::Alter(log::Alter { key: Some(key.into()), alteration: Some(alteration.into()) })
+            }
             Action::Flush { database, audit } => {
                 Self::Flush(log::Flush { database: database.map(Into::into), audit: Some((&**audit).into()) })
             }
@@ -162,6 +165,10 @@ impl TryFrom<kind::Action> for Action {
             kind::Action::Copy(log::Copy { from, to, if_absent, moves }) => {
                 Self::Copy { from: key_of("Copy.from", from)?, to: key_of("Copy.to", to)?, if_absent, moves }
             }
+            kind::Action::Alter(log::Alter { key, alteration }) => Self::Alter {
+                key: key_of("Alter.key", key)?,
+                alteration: required("Alter.alteration", alteration)?.try_into()?,
+            },
             kind::Action::Flush(log::Flush { database, audit }) => Self::Flush {
                 database: database.map(|database| database_of("Flush.database", database)).transpose()?,
                 audit: audit_of("Flush.audit", audit)?,

@@ -15,10 +15,11 @@ use domain::{
 use prost::Message;
 
 use crate::error::{required, u128_of};
-use crate::key::{bytes_of, key_of, token_of, value_of};
+use crate::key::{key_of, token_of};
 use crate::log::row::Row;
 use crate::outcome::outcome_parts;
 use crate::record::{report_digest, u128_bytes};
+use crate::value::{value_from, value_parts};
 use crate::{DecodeError, log};
 
 /// A block is closed before the row that would make it longer than this, so only a row that is longer by itself
@@ -85,13 +86,15 @@ fn row_counts(RowCounts { keys, outcomes, tenures, sealed, audits }: RowCounts) 
 
 pub(crate) fn key_row(key: &Key, entry: &Entry) -> log::KeyRow {
     let Entry { value, token, revision, end, ttl_ms } = entry;
+    let (value, collection) = value_parts(value);
     log::KeyRow {
         key: Some(key.into()),
-        value: bytes_of(value),
+        value,
         token: token.as_u64(),
         revision: revision.0,
         end_ns: end.map(LogTime::as_ns),
         ttl_ms: *ttl_ms,
+        collection,
     }
 }
 
@@ -224,9 +227,9 @@ fn nodes(what: &'static str, ids: Vec<u64>) -> Result<BTreeSet<NodeId>, DecodeEr
 }
 
 fn key_entry(row: log::KeyRow) -> Result<(Key, Entry), DecodeError> {
-    let log::KeyRow { key, value, token, revision, end_ns, ttl_ms } = row;
+    let log::KeyRow { key, value, token, revision, end_ns, ttl_ms, collection } = row;
     let entry = Entry {
-        value: value_of(&value),
+        value: value_from(&value, collection)?,
         token: token_of("KeyRow.token", token)?,
         revision: Serial(revision),
         end: end_ns.map(LogTime::from_ns),

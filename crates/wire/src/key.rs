@@ -15,6 +15,14 @@ pub(crate) fn value_of(bytes: &Bytes) -> Arc<[u8]> {
     Arc::from(&bytes[..])
 }
 
+pub(crate) fn all_bytes_of(values: &[Arc<[u8]>]) -> Vec<Bytes> {
+    values.iter().map(|value| bytes_of(value)).collect()
+}
+
+pub(crate) fn values_of(all: &[Bytes]) -> Vec<Arc<[u8]>> {
+    all.iter().map(value_of).collect()
+}
+
 impl From<&domain::Key> for log::Key {
     fn from(key: &domain::Key) -> Self {
         Self { database: key.database.into(), name: bytes_of(&key.name) }

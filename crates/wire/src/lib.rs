@@ -4,7 +4,7 @@
 //! wrong, never a panic and never a silent default. No byte of a log entry or a snapshot is laid out elsewhere.
 //!
 //! Read in this order: [`v1`] (what clients and operators see), [`peer`] (between nodes), [`log`] (what the log
-//! holds), then the conversions: [`command`], [`outcome`], their parts ([`key`], [`once`], [`record`]), and what
+//! holds), then the conversions: [`command`], [`outcome`], their parts ([`key`], `value`, [`once`], [`record`]), and what
 //! is made of them: [`payload`] (an entry of the log), [`image`] (the state in a snapshot) and [`rows`] (the same, a
 //! row at a time).
 
@@ -18,6 +18,7 @@ pub mod payload;
 pub mod record;
 pub mod rows;
 mod transaction;
+mod value;
 
 pub use error::DecodeError;
 pub use generated::tenure::log::v1 as log;

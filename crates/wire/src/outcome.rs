@@ -3,7 +3,7 @@
 use domain::{Lease, Made, NodeId, Serial};
 
 use crate::error::{known, required};
-use crate::key::{bytes_of, token_of, value_of};
+use crate::key::{all_bytes_of, bytes_of, token_of, value_of, values_of};
 use crate::{DecodeError, log};
 
 impl From<&domain::Outcome> for log::Outcome {
@@ -49,6 +49,10 @@ impl From<&domain::Answer> for log::Answer {
             domain::Answer::All(answers) => {
                 Answer::All(log::AllAnswer { answers: answers.iter().map(Into::into).collect() })
             }
+            domain::Answer::Values(values) => Answer::Values(log::ValuesAnswer {
+                absent: values.is_none(),
+                values: all_bytes_of(values.as_deref().unwrap_or_default()),
+            }),
             domain::Answer::Conflict => Answer::Conflict(log::Conflict {}),
         };
         Self { answer: Some(answer) }
@@ -79,6 +83,11 @@ impl TryFrom<log::Answer> for domain::Answer {
             Answer::All(log::AllAnswer { answers }) => {
                 Self::All(answers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?)
             }
+            Answer::Values(log::ValuesAnswer { absent, values }) => match (absent, values) {
+                (false, values) => Self::Values(Some(values_of(&values))),
+                (true, none) if none.is_empty() => Self::Values(None),
+                (true, _) => return Err(DecodeError::new("ValuesAnswer.values", "of an absent key")),
+            },
             Answer::Conflict(log::Conflict {}) => Self::Conflict,
         })
     }
@@ -117,7 +126,9 @@ impl From<domain::Refusal> for log::Refusal {
             domain::Refusal::InvalidTtl => Self::InvalidTtl,
             domain::Refusal::WallClock => Self::WallClock,
             domain::Refusal::NotOnKeys => Self::NotOnKeys,
+            domain::Refusal::WrongKind => Self::WrongKind,
             domain::Refusal::NoSuchKey => Self::NoSuchKey,
+            domain::Refusal::OutOfRange => Self::OutOfRange,
         }
     }
 }
@@ -138,7 +149,9 @@ impl TryFrom<log::Refusal> for domain::Refusal {
             log::Refusal::InvalidTtl => Self::InvalidTtl,
             log::Refusal::WallClock => Self::WallClock,
             log::Refusal::NotOnKeys => Self::NotOnKeys,
+            log::Refusal::WrongKind => Self::WrongKind,
             log::Refusal::NoSuchKey => Self::NoSuchKey,
+            log::Refusal::OutOfRange => Self::OutOfRange,
         })
     }
 }

@@ -315,7 +315,7 @@ fn falsified(world: &mut World, id: u64) -> (store::Changes, Stored) {
         decoder.push(&value).expect("a row");
     }
     let (mut image, _) = decoder.finish().expect("all rows");
-    image.keys[0].1.value = b"false".as_slice().into();
+    image.keys[0].1.value = (*b"false").into();
     let digest = State::from_image(image.clone(), Digest(0)).expect_err("it has another digest").computed;
     let mut changes = store::Changes::default();
     for row in wire::encode_changes(&Changes::from(image), digest) {

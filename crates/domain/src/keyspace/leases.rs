@@ -23,15 +23,16 @@ impl Keyspace {
             return Err(Refusal::InvalidTtl);
         }
         if let Some(entry) = self.entries.get(&key) {
-            if !(take_over && entry.value == holder) {
-                return Ok(Answer::Lease { granted: false, lease: Some(entry.lease(change.now)) });
+            let lease = entry.lease(change.now)?;
+            if !(take_over && lease.holder == holder) {
+                return Ok(Answer::Lease { granted: false, lease: Some(lease) });
             }
             // The same holder again: without the old entry, the write below grants a new token.
             let fenced = self.remove(change.serial, &key).expect("it was just read");
             assert!(fenced.token < Token::new(change.epoch, change.serial), "a token went back on {key:?}");
         }
-        self.write(change, key.clone(), holder, Expiry::InMs(ttl_ms))?;
-        Ok(Answer::Lease { granted: true, lease: self.lease(&key, change.now) })
+        self.write(change, key.clone(), holder.into(), Expiry::InMs(ttl_ms))?;
+        Ok(Answer::Lease { granted: true, lease: self.lease(&key, change.now)? })
     }
 
     pub(crate) fn renew(
@@ -42,8 +43,8 @@ impl Keyspace {
         token: Option<Token>,
         ttl_ms: Option<u64>,
     ) -> Result<Answer, Refusal> {
-        let Some(entry) = self.held(&key, holder, token) else {
-            return Ok(Answer::Lease { granted: false, lease: self.lease(&key, change.now) });
+        let Some(entry) = self.held(&key, holder, token)? else {
+            return Ok(Answer::Lease { granted: false, lease: self.lease(&key, change.now)? });
         };
         let expiry = match ttl_ms.or(entry.ttl_ms) {
             Some(0) => return Err(Refusal::InvalidTtl),
@@ -52,7 +53,7 @@ impl Keyspace {
         };
         let (end, ttl_ms) = end_of(expiry, change.now, entry)?;
         let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
-        let lease = entry.lease(change.now);
+        let lease = entry.lease(change.now)?;
         if !planted::is(Bug::EndNotProlonged) {
             self.put(change, key, entry);
         }
@@ -65,20 +66,21 @@ impl Keyspace {
         key: &Key,
         holder: &[u8],
         token: Option<Token>,
-    ) -> Answer {
-        let granted = self.held(key, holder, token).is_some();
+    ) -> Result<Answer, Refusal> {
+        let granted = self.held(key, holder, token)?.is_some();
         if granted {
             self.remove(change.serial, key);
         }
-        Answer::Lease { granted, lease: self.lease(key, change.now) }
+        Ok(Answer::Lease { granted, lease: self.lease(key, change.now)? })
     }
 
-    pub(crate) fn lease(&self, key: &Key, now: LogTime) -> Option<Lease> {
-        self.entries.get(key).map(|entry| entry.lease(now))
+    pub(crate) fn lease(&self, key: &Key, now: LogTime) -> Result<Option<Lease>, Refusal> {
+        self.entries.get(key).map(|entry| entry.lease(now)).transpose()
     }
 
-    fn held(&self, key: &Key, holder: &[u8], token: Option<Token>) -> Option<&Entry> {
-        let entry = self.entries.get(key)?;
-        (*entry.value == *holder && token.is_none_or(|token| token == entry.token)).then_some(entry)
+    fn held(&self, key: &Key, holder: &[u8], token: Option<Token>) -> Result<Option<&Entry>, Refusal> {
+        let Some(entry) = self.entries.get(key) else { return Ok(None) };
+        let held = entry.is_held_by(holder)? && token.is_none_or(|token| token == entry.token);
+        Ok(held.then_some(entry))
     }
 }

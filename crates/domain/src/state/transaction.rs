@@ -40,10 +40,11 @@ impl State {
         Ok(Answer::All(actions.into_iter().map(|action| self.run_next(at, action)).collect()))
     }
 
-    /// The most that the answers can count for: each that tells a value tells the longest that its key has or gets.
+    /// The most that the answers can count for: each that tells a value tells the longest that its key has or gets, and all
+    /// that tell elements which are gone then tell together no more than its key has and gets.
     fn answer_bytes_max(&self, actions: &[Action]) -> usize {
         let mut longest: BTreeMap<&Key, usize> = BTreeMap::new();
-        let present = |key: &Key| self.keys.get(key).map_or(0, |entry| entry.value.len());
+        let present = |key: &Key| self.keys.get(key).map_or(0, |entry| entry.value.bytes());
         let mut sum = 0;
         for action in actions {
             let mut may_hold = |key, bytes: usize| {
@@ -60,6 +61,26 @@ impl State {
             }
             sum += INNER_ANSWER_BYTES + action.tells().map_or(0, |key| may_hold(key, 0));
         }
-        sum
+        sum.saturating_add(self.popped_bytes_max(actions))
+    }
+
+    /// What is popped is gone, so that a key tells of it at most all that it has and gets.
+    fn popped_bytes_max(&self, actions: &[Action]) -> usize {
+        let mut had: BTreeMap<&Key, usize> = BTreeMap::new();
+        let mut popped: BTreeSet<&Key> = BTreeSet::new();
+        let present = |key: &Key| self.keys.get(key).map_or(0, |entry| entry.value.bytes());
+        for action in actions {
+            let (key, more) = match action {
+                Action::Alter { key, alteration } => (key, alteration.bytes()),
+                Action::Copy { from, to, .. } => (to, *had.entry(from).or_insert_with(|| present(from))),
+                _ => continue,
+            };
+            let bytes = had.entry(key).or_insert_with(|| present(key));
+            *bytes = bytes.saturating_add(more);
+            if matches!(action, Action::Alter { alteration, .. } if alteration.pops()) {
+                popped.insert(key);
+            }
+        }
+        popped.iter().fold(0, |sum: usize, key| sum.saturating_add(had[key]))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::{Action, Answer, Expiry, Key, SetCondition};
+use domain::{Action, Answer, Expiry, Hash, Key, Kind, SetCondition, Value};
 
 use super::connection::database;
 use super::{Arity, Call, Subcommand};
@@ -48,7 +48,8 @@ pub(super) fn delex(call: &mut Call<'_>) -> Result<Plan, Error> {
     }))
 }
 
-fn count(answer: &Answer) -> Option<Reply> {
+/// How many keys, or elements of one, were concerned.
+pub(super) fn count(answer: &Answer) -> Option<Reply> {
     match answer {
         Answer::Count(count) => Some(Reply::count(*count)),
         _ => None,
@@ -63,7 +64,23 @@ pub(super) fn exists(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 pub(super) fn type_of(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
-    Ok(Plan::read(move |view| Reply::Simple(if view.exists(&key) { "string" } else { "none" }.into())))
+    Ok(Plan::read(move |view| Reply::Simple(view.kind(&key).map_or("none", word).into())))
+}
+
+/// What Redis calls a kind of value.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "string",
+        Kind::Hash => "hash",
+        Kind::List => "list",
+    }
+}
+
+/// The kind that a client means by a word.
+pub(super) fn kind(name: &[u8]) -> Option<Kind> {
+    [Kind::String, Kind::Hash, Kind::List]
+        .into_iter()
+        .find(|kind| name.eq_ignore_ascii_case(word(*kind).as_bytes()))
 }
 
 pub(super) fn rename(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -119,14 +136,32 @@ pub(super) static SUBCOMMANDS_OF_OBJECT: &[Subcommand] = &[
 /// As a Redis would have it: clients of ours never see how a value is kept.
 fn encoding(call: &mut Call<'_>) -> Result<Plan, Error> {
     told(call, |value| {
-        let is_integer = value.len() <= 20 && decode::integer(value).is_some();
-        Reply::text(match value.len() {
-            _ if is_integer => "int",
-            0..=EMBEDDED_BYTES_MAX => "embstr",
-            _ => "raw",
+        Reply::text(match value {
+            Value::String(value) => string_encoding(value),
+            Value::Hash(hash) => hash_encoding(hash),
+            Value::List(_) => "quicklist",
         })
     })
 }
+
+fn string_encoding(value: &[u8]) -> &'static str {
+    let is_integer = value.len() <= 20 && decode::integer(value).is_some();
+    match value.len() {
+        _ if is_integer => "int",
+        0..=EMBEDDED_BYTES_MAX => "embstr",
+        _ => "raw",
+    }
+}
+
+fn hash_encoding(hash: &Hash) -> &'static str {
+    let is_short = |text: &[u8]| text.len() <= PACKED_BYTES_MAX;
+    let are_short = hash.iter().all(|(field, value)| is_short(field) && is_short(value));
+    if hash.len() <= PACKED_ELEMENTS_MAX && are_short { "listpack" } else { "hashtable" }
+}
+
+/// What Redis keeps in one piece of memory.
+const PACKED_ELEMENTS_MAX: usize = 128;
+const PACKED_BYTES_MAX: usize = 64;
 
 /// The longest string that Redis keeps together with its header.
 const EMBEDDED_BYTES_MAX: usize = 44;
@@ -144,7 +179,7 @@ fn refcount(call: &mut Call<'_>) -> Result<Plan, Error> {
     told(call, |_| Reply::Integer(1))
 }
 
-fn told(call: &mut Call<'_>, of: fn(&[u8]) -> Reply) -> Result<Plan, Error> {
+fn told(call: &mut Call<'_>, of: fn(&Value) -> Reply) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     Ok(Plan::read(move |view| view.value(&key).map_or(Reply::Null, |value| of(&value))))
 }

@@ -4,7 +4,7 @@ use domain::{Action, Answer, Key, Lease};
 
 use super::Call;
 use super::expiry::{self, Unit};
-use crate::plan::Plan;
+use crate::plan::{Plan, View};
 use crate::{Error, Reply};
 
 /// `LEASE.ACQUIRE key owner PX ms` → `[1, token, ttl]`, or `[0, token, pttl, owner]` of the present holder.
@@ -37,23 +37,27 @@ pub(super) fn release(call: &mut Call<'_>) -> Result<Plan, Error> {
 pub(super) fn token(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     let holder = call.arguments.value()?;
-    Ok(Plan::read(move |view| match view.entry(&key) {
-        Some(entry) if entry.value == holder => Reply::count(entry.token.as_u64()),
-        _ => Reply::Null,
+    Ok(Plan::read(move |view| match lease(view, &key)? {
+        Some(lease) if lease.holder == holder => Ok(Reply::count(lease.token.as_u64())),
+        _ => Ok(Reply::Null),
     }))
 }
 
 /// `LEASE.INFO key` → owner, token and remaining time, or null.
 pub(super) fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key: Key = call.arguments.key(call.session.database)?;
-    Ok(Plan::read(move |view| match view.state.lease(&key, view.clock) {
-        Some(lease) => Reply::Map(vec![
+    Ok(Plan::read(move |view| match lease(view, &key)? {
+        Some(lease) => Ok(Reply::Map(vec![
             (Reply::text("owner"), Reply::Bulk(lease.holder.clone())),
             (Reply::text("token"), Reply::count(lease.token.as_u64())),
             (Reply::text("pttl"), pttl(&lease)),
-        ]),
-        None => Reply::Null,
+        ])),
+        None => Ok(Reply::Null),
     }))
+}
+
+fn lease(view: &View<'_>, key: &Key) -> Result<Option<Lease>, Error> {
+    view.state.lease(key, view.clock).map_err(|refusal| Error::refused("lease.info", refusal))
 }
 
 /// `LEASE.LEADER` → node, term, active node and the leader's address for this protocol; null without a quorum.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::Kind;
+
+use super::keys::kind;
 use super::{Call, glob};
 use crate::limits::{LISTING_BYTES_MAX, PATTERN_BYTES_MAX, SCAN_COUNT_MAX, SCAN_COUNT_MIN};
 use crate::plan::{Plan, Visitor, Walk};
@@ -29,7 +32,7 @@ struct Matching {
 }
 
 impl Visitor for Matching {
-    fn meet(&mut self, name: Arc<[u8]>) -> bool {
+    fn meet(&mut self, name: Arc<[u8]>, _: Kind) -> bool {
         if glob::matches(&self.pattern, &name) {
             self.bytes += name.len();
             self.found.push(Reply::Bulk(name));
@@ -57,7 +60,7 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Plan, Error> {
         std::str::from_utf8(&cursor).ok().and_then(|c| c.parse().ok()).ok_or(Error::InvalidCursor)?;
     let mut matching = None;
     let mut count = 10;
-    let mut strings = true;
+    let mut kinds = None;
     while !call.arguments.is_empty() {
         if call.arguments.word("match") {
             matching = Some(pattern(call)?);
@@ -65,13 +68,13 @@ pub(super) fn scan(call: &mut Call<'_>) -> Result<Plan, Error> {
             count =
                 usize::try_from(call.arguments.integer()?).ok().filter(|n| *n > 0).ok_or(Error::Syntax)?;
         } else if call.arguments.word("type") {
-            strings = call.arguments.take()?.eq_ignore_ascii_case(b"string");
+            kinds = Some(kind(&call.arguments.take()?));
         } else {
             return Err(Error::Syntax);
         }
     }
     let count = count.clamp(SCAN_COUNT_MIN, SCAN_COUNT_MAX);
-    let step = Step { cursor, count, matching, strings, ahead: BTreeMap::new(), names: 0, more: false };
+    let step = Step { cursor, count, matching, kinds, ahead: BTreeMap::new(), names: 0, more: false };
     Ok(Plan::Walk(Walk::new(database, step)))
 }
 
@@ -81,7 +84,8 @@ struct Step {
     cursor: u64,
     count: usize,
     matching: Option<Vec<u8>>,
-    strings: bool,
+    /// Only these; `Some(None)`: of a kind that there is not.
+    kinds: Option<Option<Kind>>,
     /// By their place, which few share.
     ahead: BTreeMap<u64, Vec<Arc<[u8]>>>,
     names: usize,
@@ -90,9 +94,9 @@ struct Step {
 }
 
 impl Visitor for Step {
-    fn meet(&mut self, name: Arc<[u8]>) -> bool {
+    fn meet(&mut self, name: Arc<[u8]>, kind: Kind) -> bool {
         let place = place(&name);
-        if place > self.cursor {
+        if place > self.cursor && self.kinds.is_none_or(|wanted| wanted == Some(kind)) {
             self.ahead.entry(place).or_default().push(name);
             self.names += 1;
         }
@@ -106,9 +110,9 @@ impl Visitor for Step {
     }
 
     fn reply(self: Box<Self>) -> Reply {
-        let Self { matching, strings, ahead, more, .. } = *self;
+        let Self { matching, ahead, more, .. } = *self;
         let next = ahead.last_key_value().filter(|_| more).map_or(0, |(last, _)| *last);
-        let wanted = |name: &Arc<[u8]>| strings && matching.as_ref().is_none_or(|p| glob::matches(p, name));
+        let wanted = |name: &Arc<[u8]>| matching.as_ref().is_none_or(|p| glob::matches(p, name));
         let found = ahead.into_values().flatten().filter(wanted).map(Reply::Bulk).collect();
         Reply::Array(vec![Reply::text(next.to_string()), Reply::Array(found)])
     }

@@ -3,19 +3,22 @@
 //! A handler takes its arguments and answers with a [`Plan`]; it changes nothing but the session. A request that it
 //! does not like is an [`Error`], and the connection lives on.
 //!
-//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`expiry`], [`keys`], [`listing`], [`leases`],
-//! [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`], [`introspection`].
+//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`expiry`], [`keys`],
+//! [`listing`], [`leases`], [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`],
+//! [`introspection`].
 
 pub(crate) mod client;
 mod config;
 pub(crate) mod connection;
 mod expiry;
 pub(crate) mod glob;
+mod hashes;
 pub(crate) mod info;
 pub(crate) mod introspection;
 mod keys;
 mod leases;
 mod listing;
+mod lists;
 mod ranges;
 mod scripts;
 mod server;

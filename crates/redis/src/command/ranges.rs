@@ -43,8 +43,8 @@ pub(super) fn getrange(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     let (start, end) = (call.arguments.integer()?, call.arguments.integer()?);
     Ok(Plan::read(move |view| {
-        let value = view.value(&key).unwrap_or_default();
-        Reply::bulk(range(&value, start, end))
+        let value = view.string(&key)?.unwrap_or_default();
+        Ok(Reply::bulk(range(&value, start, end)))
     }))
 }
 
@@ -74,8 +74,8 @@ pub(super) fn getbit(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     let (byte, shift) = bit(call)?;
     Ok(Plan::read(move |view| {
-        let value = view.value(&key).unwrap_or_default();
-        Reply::Integer((value.get(byte).copied().unwrap_or_default() >> shift & 1).into())
+        let value = view.string(&key)?.unwrap_or_default();
+        Ok(Reply::Integer((value.get(byte).copied().unwrap_or_default() >> shift & 1).into()))
     }))
 }
 

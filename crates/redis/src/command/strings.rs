@@ -126,17 +126,22 @@ pub(super) fn getset(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 pub(super) fn get(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
-    Ok(Plan::read(move |view| Reply::value(view.value(&key))))
+    Ok(Plan::read(move |view| view.string(&key).map(Reply::value)))
 }
 
 pub(super) fn strlen(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
-    Ok(Plan::read(move |view| Reply::count(view.value(&key).map_or(0, |value| value.len() as u64))))
+    let length = |value: Option<Arc<[u8]>>| Reply::count(value.map_or(0, |value| value.len() as u64));
+    Ok(Plan::read(move |view| view.string(&key).map(length)))
 }
 
 pub(super) fn mget(call: &mut Call<'_>) -> Result<Plan, Error> {
     let keys = call.arguments.keys(call.session.database)?;
-    Ok(Plan::read(move |view| Reply::Array(keys.iter().map(|key| Reply::value(view.value(key))).collect())))
+    Ok(Plan::read(move |view| {
+        // What is no string has no value here.
+        let values = keys.iter().map(|key| view.string(key).unwrap_or_default());
+        Reply::Array(values.map(Reply::value).collect())
+    }))
 }
 
 pub(super) fn getdel(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -147,7 +152,7 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Result<Plan, Error> {
 pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     if call.arguments.is_empty() {
-        return Ok(Plan::read(move |view| Reply::value(view.value(&key))));
+        return Ok(Plan::read(move |view| view.string(&key).map(Reply::value)));
     }
     if key.name.starts_with(crate::plan::VIRTUAL_PREFIX) {
         return Err(Error::VirtualKey);
@@ -158,9 +163,10 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
     match end.map_or(Ok(Expiry::Never), |end| end.expiry(call)) {
         Ok(expiry) => Ok(Plan::write(call.name, Action::Touch { key, expiry }, value)),
         // Redis looks for the key before it judges the number.
-        Err(error) => {
-            Ok(Plan::read(move |view| if view.exists(&key) { error.clone().into() } else { Reply::Null }))
-        }
+        Err(error) => Ok(Plan::read(move |view| match view.string(&key)? {
+            Some(_) => Err(error.clone()),
+            None => Ok(Reply::Null),
+        })),
     }
 }
 

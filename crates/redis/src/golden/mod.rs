@@ -65,6 +65,21 @@ fn ranges() {
 }
 
 #[test]
+fn hashes() {
+    hold(include_str!("hashes.txt"), Options::default());
+}
+
+#[test]
+fn lists() {
+    hold(include_str!("lists.txt"), Options::default());
+}
+
+#[test]
+fn locks() {
+    hold(include_str!("locks.txt"), Options::default());
+}
+
+#[test]
 fn expiry() {
     hold(include_str!("expiry.txt"), Options::default());
 }

@@ -202,6 +202,10 @@ impl<'a> Evaluation<'a> {
         let values = self.values(arguments, 0)?;
         let first = values.first().cloned().unwrap_or(Value::Nil);
         match name {
+            // What it does with the error of a key that is no string is no case of ours.
+            "redis.pcall" if matches!(&first, Value::Text(name) if name.eq_ignore_ascii_case(b"get")) => {
+                unsupported("it asks for the value in redis.pcall")
+            }
             "redis.call" | "redis.pcall" => self.world.call(&values),
             "redis.error_reply" => Ok(Value::Error(error_text(&text_of(&first)?))),
             "redis.status_reply" => Ok(Value::Status(text_of(&first)?)),

@@ -35,7 +35,23 @@ pub(crate) fn plan(script: &Arc<Meaning>, inputs: Inputs, site: Site) -> Result<
     let plan = cases
         .action(&key, site.command)
         .ok_or_else(|| Unsupported::new("what it does to its key is none of the supported changes"));
-    plan.map_err(|reason| told(reason.into()))
+    match plan.map_err(|reason| told(reason.into()))? {
+        Plan::Write { actions, reply } => {
+            let script = script.clone();
+            Ok(Plan::Write { actions, reply: Box::new(move |results| in_script(&script, reply(results))) })
+        }
+        plan => Ok(plan),
+    }
+}
+
+/// The error that asking for the value of a key that is no string raises in a script.
+fn in_script(script: &Meaning, reply: Reply) -> Reply {
+    match reply {
+        Reply::Error(error @ Error::WrongKind) => {
+            Error::InScript { message: error.to_string(), sha: script.sha.clone() }.into()
+        }
+        reply => reply,
+    }
 }
 
 /// What a script does in one case.
@@ -51,6 +67,8 @@ struct Cases {
     name: Option<Bytes>,
     /// The text that the script compares the value with; without one, `ours` and `other` are the same.
     holder: Option<Bytes>,
+    /// It asks for the value of a key that is there.
+    asks: bool,
     absent: Seen,
     ours: Seen,
     ours_ending: Seen,
@@ -62,11 +80,13 @@ impl Cases {
     fn try_all(script: &Meaning, inputs: &Inputs) -> Result<Self, Stop> {
         let mut names = Vec::new();
         let mut holders = Vec::new();
+        let mut asks = false;
         let mut seen = |case| {
             let mut world = World::new(case);
             let value = evaluate::run(&script.body, inputs, &mut world)?;
             names.extend(world.key.clone());
             holders.extend(world.compared.clone());
+            asks |= world.asked;
             Ok::<_, Stop>(Seen { change: world.change(), reply: value.reply() })
         };
         let absent = seen(Case::Absent)?;
@@ -86,7 +106,7 @@ impl Cases {
             }
         };
         let name = one(&names, "it uses more than one key")?;
-        Ok(Self { name, holder, absent, ours, ours_ending, other, other_ending })
+        Ok(Self { name, holder, asks, absent, ours, ours_ending, other, other_ending })
     }
 
     fn write_nothing(&self) -> bool {
@@ -115,10 +135,13 @@ impl Cases {
         if !strangers_are_left_alone {
             return None;
         }
+        // An action that is done to keys of any kind is no script that is refused for all but strings.
+        let minds_the_kind = self.asks && self.holder.is_none();
         let absent_is_left_alone = same(&self.absent);
         let ours_is_left_alone = same(&self.ours) && same(&self.ours_ending);
         match (absent_is_left_alone, ours_is_left_alone) {
             (true, true) => None,
+            (true, false) if minds_the_kind => None,
             (true, false) => self.remove(key, command).or_else(|| self.expire(key, command)).or_else(|| {
                 let condition = match self.holder() {
                     Some(holder) => SetCondition::IfEqual(holder),
@@ -232,8 +255,19 @@ impl Cases {
         let ours = agreed(&[&self.ours, &self.ours_ending])?;
         let other = agreed(&[&self.other, &self.other_ending])?;
         let holder = self.holder();
-        let action = Action::Set { key: key.clone(), value, condition, expiry, previous: true };
+        // Of a key that is no string, only whether it is there.
+        let previous = self.asks || holder.is_some();
+        let told_by_writing = match condition {
+            _ if previous => None,
+            SetCondition::IfAbsent => Some((absent.clone(), other.clone())),
+            SetCondition::IfPresent => Some((other.clone(), absent.clone())),
+            _ if absent == other => Some((absent.clone(), absent.clone())),
+            _ => return None,
+        };
+        let action = Action::Set { key: key.clone(), value, condition, expiry, previous };
         Some(Plan::write(command, action, move |answer| match answer {
+            Answer::Set { written, previous: None } => told_by_writing
+                .map(|(written_reply, not_written)| if *written { written_reply } else { not_written }),
             Answer::Set { previous: Some(None), .. } => Some(absent),
             Answer::Set { previous: Some(previous), .. } if *previous == holder => Some(ours),
             Answer::Set { previous: Some(_), .. } => Some(other),
@@ -312,7 +346,7 @@ fn reading(script: Arc<Meaning>, inputs: Inputs, site: Site, cases: Cases) -> Pl
         let case = match view.value(&key) {
             None => Case::Absent,
             Some(value) => Case::Actual {
-                value: Bytes::copy_from_slice(&value),
+                value: value.string().ok().map(|value| Bytes::copy_from_slice(value)),
                 remaining_ms: view.remaining_ms(&key).flatten(),
             },
         };

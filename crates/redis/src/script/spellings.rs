@@ -400,10 +400,10 @@ fn walk(script: &str, key: &str) -> Result<(String, (String, String)), super::wo
     let inputs = inputs(&[key], &["me", "9000"]);
     let value = |text: &'static str| bytes::Bytes::from_static(text.as_bytes());
     let case = match key {
-        "ours" => Case::Actual { value: value("me"), remaining_ms: Some(1000) },
-        "ours_forever" => Case::Actual { value: value("me"), remaining_ms: None },
-        "theirs" => Case::Actual { value: value("you"), remaining_ms: Some(1000) },
-        "theirs_forever" => Case::Actual { value: value("you"), remaining_ms: None },
+        "ours" => Case::Actual { value: Some(value("me")), remaining_ms: Some(1000) },
+        "ours_forever" => Case::Actual { value: Some(value("me")), remaining_ms: None },
+        "theirs" => Case::Actual { value: Some(value("you")), remaining_ms: Some(1000) },
+        "theirs_forever" => Case::Actual { value: Some(value("you")), remaining_ms: None },
         _ => Case::Absent,
     };
     let read = meaning(script).unwrap();

@@ -21,7 +21,8 @@ pub(super) enum Case {
     },
     /// As it really is.
     Actual {
-        value: Bytes,
+        /// `None`: it is no string.
+        value: Option<Bytes>,
         remaining_ms: Option<u64>,
     },
 }
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) key: Option<Bytes>,
     /// The one text that an unknown value was compared with.
     pub(super) compared: Option<Bytes>,
+    /// It has asked for the value of a key that is there, which Redis refuses for one that is no string.
+    pub(super) asked: bool,
     held: Option<Held>,
     wrote: bool,
     before: Option<Held>,
@@ -39,8 +42,8 @@ pub(super) struct World {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Held {
-    /// A text, or unknown.
-    value: Value,
+    /// A text, or unknown; `None`: no string.
+    value: Option<Value>,
     end: End,
 }
 
@@ -94,13 +97,13 @@ impl World {
             Case::Absent => None,
             Case::Holding { value, ending } => {
                 let end = if ending { End::Had } else { End::Never };
-                Some(Held { value: value.map_or(Value::Unknown, Value::Text), end })
+                Some(Held { value: Some(value.map_or(Value::Unknown, Value::Text)), end })
             }
             Case::Actual { value, remaining_ms } => {
-                Some(Held { value: Value::Text(value), end: remaining_ms.map_or(End::Never, End::Left) })
+                Some(Held { value: value.map(Value::Text), end: remaining_ms.map_or(End::Never, End::Left) })
             }
         };
-        Self { key: None, compared: None, before: held.clone(), held, wrote: false }
+        Self { key: None, compared: None, asked: false, before: held.clone(), held, wrote: false }
     }
 
     pub(super) fn change(&self) -> Change {
@@ -111,7 +114,7 @@ impl World {
             (before, Some(held)) => {
                 let kept = before.as_ref().is_some_and(|before| before.value == held.value);
                 let value = match &held.value {
-                    Value::Text(value) if !kept => Some(value.clone()),
+                    Some(Value::Text(value)) if !kept => Some(value.clone()),
                     _ => None,
                 };
                 Change::Becomes { value, end: held.end }
@@ -141,7 +144,13 @@ impl World {
         let name = String::from_utf8_lossy(&name).to_ascii_lowercase();
         match name.as_str() {
             "get" => {
-                self.read(arguments, |held| Ok(held.map_or(Value::Bool(false), |held| held.value.clone())))
+                self.asked |= self.held.is_some();
+                self.read(arguments, |held| match held {
+                    None => Ok(Value::Bool(false)),
+                    Some(held) => {
+                        held.value.clone().ok_or_else(|| script_error(&Error::WrongKind.to_string()))
+                    }
+                })
             }
             "exists" => self.read(arguments, |held| Ok(flag(held.is_some()))),
             "pttl" => self.read(arguments, |held| remaining(held, false)),
@@ -268,7 +277,7 @@ impl World {
 
     fn write(&mut self, value: &Value, end: End) -> Result<(), Stop> {
         let Some(value) = value.bytes() else { return unsupported("it writes a value that is not a text") };
-        self.held = Some(Held { value: Value::Text(value), end });
+        self.held = Some(Held { value: Some(Value::Text(value)), end });
         self.wrote = true;
         Ok(())
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
-    Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
-    Guard, Image, Key, Lease, LogTime, Made, Members, NodeId, Once, Outcome, Refusal, RequestId,
-    SealedHistory, Serial, SetCondition, Stamp, State, Tenure, Token, Traces,
+    Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
+    ExpireCondition, Expiry, Guard, HashChange, Image, Key, Lease, ListChange, LogTime, Made, Members,
+    NodeId, Once, Outcome, Refusal, RequestId, SealedHistory, Serial, SetCondition, Side, Stamp, State,
+    Tenure, Token, Traces, Value,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -137,6 +138,7 @@ fn action() -> impl Strategy<Value = Action> {
             (key(), any::<i64>()).prop_map(|(key, by)| Action::Increment { key, by }),
             (key(), key(), any::<bool>(), any::<bool>())
                 .prop_map(|(from, to, if_absent, moves)| Action::Copy { from, to, if_absent, moves }),
+            (key(), alteration()).prop_map(|(key, alteration)| Action::Alter { key, alteration }),
             (option::of(any::<u8>()), audit())
                 .prop_map(|(database, audit)| Action::Flush { database, audit: Box::new(audit) }),
         ];
@@ -167,6 +169,38 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![11 => on_keys, 6 => cluster, 2 => transaction]
 }
 
+fn alteration() -> impl Strategy<Value = Alteration> {
+    let side = || prop_oneof![Just(Side::Left), Just(Side::Right)];
+    let values = || vec(value(), 0..4);
+    let hash = prop_oneof![
+        (vec((value(), value()), 0..4), any::<bool>())
+            .prop_map(|(fields, if_absent)| HashChange::Set { fields, if_absent }),
+        values().prop_map(|fields| HashChange::Remove { fields }),
+        (value(), any::<i64>()).prop_map(|(field, by)| HashChange::Increment { field, by }),
+    ];
+    let list = prop_oneof![
+        (side(), values(), any::<bool>()).prop_map(|(side, elements, if_present)| ListChange::Push {
+            side,
+            elements,
+            if_present
+        }),
+        (side(), any::<u64>()).prop_map(|(side, count)| ListChange::Pop { side, count }),
+        (value(), any::<i64>()).prop_map(|(element, count)| ListChange::Remove { element, count }),
+        (any::<i64>(), value()).prop_map(|(index, element)| ListChange::Set { index, element }),
+        any::<(i64, i64)>().prop_map(|(start, stop)| ListChange::Trim { start, stop }),
+    ];
+    prop_oneof![hash.prop_map(Alteration::Hash), list.prop_map(Alteration::List)]
+}
+
+/// What a key may hold.
+fn held() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => value().prop_map(Value::from),
+        1 => vec((value(), value()), 1..5).prop_map(|fields| fields.into_iter().collect::<domain::Hash>().into()),
+        1 => vec(value(), 1..5).prop_map(|elements| elements.into_iter().collect::<domain::List>().into()),
+    ]
+}
+
 fn guard() -> impl Strategy<Value = Guard> {
     prop_oneof![
         (key(), any::<u64>()).prop_map(|(key, as_of)| Guard::Key { key, as_of: Serial(as_of) }),
@@ -190,7 +224,7 @@ fn lease() -> impl Strategy<Value = Lease> {
         .prop_map(|(holder, token, ttl_ms, remaining_ms)| Lease { holder, token, ttl_ms, remaining_ms })
 }
 
-pub(crate) const REFUSALS: [Refusal; 11] = [
+pub(crate) const REFUSALS: [Refusal; 13] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -201,7 +235,9 @@ pub(crate) const REFUSALS: [Refusal; 11] = [
     Refusal::InvalidTtl,
     Refusal::WallClock,
     Refusal::NotOnKeys,
+    Refusal::WrongKind,
     Refusal::NoSuchKey,
+    Refusal::OutOfRange,
 ];
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -222,6 +258,7 @@ fn one_answer() -> impl Strategy<Value = Answer> {
         any::<i64>().prop_map(Answer::Integer),
         (any::<bool>(), option::of(lease())).prop_map(|(granted, lease)| Answer::Lease { granted, lease }),
         node().prop_map(Answer::Node),
+        option::of(vec(value(), 0..4)).prop_map(Answer::Values),
     ]
 }
 
@@ -254,7 +291,7 @@ pub(crate) fn payload() -> impl Strategy<Value = Payload> {
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
-    (value(), token(), any::<u64>(), option::of(time()), option::of(any::<u64>())).prop_map(
+    (held(), token(), any::<u64>(), option::of(time()), option::of(any::<u64>())).prop_map(
         |(value, token, revision, end, ttl_ms)| Entry {
             value,
             token,

@@ -128,6 +128,8 @@ fn what_is_missing_is_named() {
     assert_eq!(wrong(Some(Action::Transaction(nothing))), "Guard.scope");
     let nothing = log::Transaction { guards: vec![], actions: vec![log::Command::default()] };
     assert_eq!(wrong(Some(Action::Transaction(nothing))), "Transaction.actions");
+    assert_eq!(wrong(Some(Action::Alter(log::Alter::default()))), "Alter.key");
+    assert_eq!(wrong(Some(Action::Alter(log::Alter { key: key(), alteration: None }))), "Alter.alteration");
     let unnamed = log::Once { id: None, valid_until_ns: 0 };
     assert_eq!(what(domain::Once::try_from(unnamed)), "Once.id");
     assert_eq!(what(domain::Outcome::try_from(log::Outcome::default())), "Outcome.answer");
@@ -166,6 +168,14 @@ fn what_is_unknown_or_out_of_range_is_named() {
         let transaction = log::Transaction { guards: vec![], actions: vec![part] };
         assert_eq!(wrong(Some(Action::Transaction(transaction))), "Transaction.actions");
     }
+    let push = log::alter::Alteration::ListPush(log::ListPush { side: 2, ..Default::default() });
+    assert_eq!(
+        wrong(Some(Action::Alter(log::Alter { key: key(), alteration: Some(push) }))),
+        "ListPush.side"
+    );
+    let values = log::ValuesAnswer { absent: true, values: vec![Bytes::new()] };
+    let answer = log::Answer { answer: Some(log::answer::Answer::Values(values)) };
+    assert_eq!(what(domain::Answer::try_from(answer)), "ValuesAnswer.values");
     let short = log::RequestId { id: Some(log::request_id::Id::Client(vec![0; 17].into())) };
     assert_eq!(what(domain::RequestId::try_from(short)), "RequestId.client");
     for refusal in [log::Refusal::Unspecified.into(), 1000] {
@@ -217,6 +227,24 @@ fn rows_out_of_place_are_errors() {
         let Row::Head(plain) = head(none()) else { unreachable!("it makes a head") };
         let traces = Some(log::Traces { removals, ..Default::default() });
         assert_eq!(what(rows(vec![Row::Head(log::Head { traces, ..plain })])), "Traces.removals");
+    }
+    use log::key_row::Collection;
+    let field = || log::Field { name: "f".into(), value: Bytes::new() };
+    let holding = |value: &'static str, collection| {
+        let key = Some(log::Key { database: 0, name: "k".into() });
+        Row::Key(log::KeyRow { key, value: value.into(), collection: Some(collection), ..Default::default() })
+    };
+    let hash = |fields| Collection::Hash(log::Hash { fields });
+    let list = |elements| Collection::List(log::List { elements });
+    let one = || head(log::RowCounts { keys: 1, ..none() });
+    assert!(rows(vec![one(), holding("", hash(vec![field()]))]).is_ok());
+    for row in [
+        holding("", hash(vec![])),
+        holding("", list(vec![])),
+        holding("", hash(vec![field(), field()])),
+        holding("text", list(vec![Bytes::new()])),
+    ] {
+        assert_eq!(what(rows(vec![one(), row])), "KeyRow.collection");
     }
     let mut decoder = StateDecoder::new();
     assert_eq!(what(decoder.push(&log::Row { row: None }.encode_length_delimited_to_vec())), "Row.row");

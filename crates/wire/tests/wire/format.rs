@@ -3,10 +3,12 @@
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
-    Action, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
-    Guard, Image, Key, LogTime, Made, Members, NodeId, Once, Refusal, RequestId, SealedHistory, Serial,
-    SetCondition, Stamp, Tenure, Token, Traces,
+    Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
+    ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
+    Refusal, RequestId, SealedHistory, Serial, SetCondition, Side, Stamp, Tenure, Token, Traces, Value,
 };
+use std::sync::Arc;
+
 use wire::Payload;
 
 fn batch(commands: Vec<Command>) -> Payload {
@@ -114,7 +116,8 @@ fn image() -> Image {
         ttl_ms: Some(2),
     };
     let made = Made { serial: Serial(9), index: 5, term: 2 };
-    let granted = Answer::Lease { granted: true, lease: Some(entry.lease(LogTime::from_ms(1))) };
+    let lease = entry.lease(LogTime::from_ms(1)).expect("it is a string");
+    let granted = Answer::Lease { granted: true, lease: Some(lease) };
     let remembered = Remembered { made, answer: granted, until: LogTime::from_ms(41) };
     let id = RequestId::Node { incarnation: 5, sequence: 6 };
     Image {
@@ -155,7 +158,7 @@ fn the_encoding_is_the_one_on_disks() {
     assert_eq!(now, include_str!("format_1.txt"), "the encoding has changed:\n{now}");
 }
 
-/// What version 2 has beyond version 1.
+/// What version 2 has beyond version 1: transactions …
 #[test]
 fn the_encoding_of_version_2_is_the_one_on_disks() {
     let key = || Key::new(1, *b"k");
@@ -187,4 +190,62 @@ fn the_encoding_of_version_2_is_the_one_on_disks() {
         now.push_str(&format!("state {}\n", hex(&block)));
     }
     assert_eq!(now, include_str!("format_2.txt"), "the encoding has changed:\n{now}");
+}
+
+fn alterations() -> Vec<(&'static str, Alteration)> {
+    let text = |text: &[u8]| Arc::<[u8]>::from(text);
+    let elements = vec![text(b"a"), text(b"")];
+    let hash = [
+        ("hash-set", HashChange::Set { fields: vec![(text(b"f"), text(b"v"))], if_absent: true }),
+        ("hash-remove", HashChange::Remove { fields: elements.clone() }),
+        ("hash-increment", HashChange::Increment { field: text(b"f"), by: -2 }),
+    ];
+    let list = [
+        ("list-push", ListChange::Push { side: Side::Right, elements, if_present: true }),
+        ("list-pop", ListChange::Pop { side: Side::Right, count: 3 }),
+        ("list-remove", ListChange::Remove { element: text(b"a"), count: -1 }),
+        ("list-set", ListChange::Set { index: -1, element: text(b"b") }),
+        ("list-trim", ListChange::Trim { start: 1, stop: -2 }),
+    ];
+    let hash = hash.map(|(name, change)| (name, Alteration::Hash(change)));
+    let list = list.map(|(name, change)| (name, Alteration::List(change)));
+    hash.into_iter().chain(list).collect()
+}
+
+/// … and what is not a string.
+#[test]
+fn the_encoding_of_elements_is_the_one_on_disks() {
+    let text = |text: &[u8]| Arc::<[u8]>::from(text);
+    let hash: domain::Hash = [(text(b"g"), text(b"w")), (text(b"f"), text(b"v"))].into_iter().collect();
+    let list: domain::List = [text(b"b"), text(b"a")].into_iter().collect();
+    let row = |name: &[u8], value: Value| {
+        let (token, revision) = (Token::from_u64(9).expect("small"), Serial(10));
+        (Key::new(1, name), Entry { value, token, revision, end: None, ttl_ms: None })
+    };
+    let remembered = |sequence, answer| {
+        let made = Made { serial: Serial(9), index: 5, term: 2 };
+        let id = RequestId::Node { incarnation: 5, sequence };
+        (id, Remembered { made, answer, until: LogTime::from_ms(41) })
+    };
+    let image = Image {
+        keys: vec![row(b"h", hash.into()), row(b"l", list.into())],
+        outcomes: vec![
+            remembered(1, Answer::Values(None)),
+            remembered(2, Answer::Values(Some(vec![text(b"a"), text(b"")]))),
+            remembered(3, Answer::Refused(Refusal::WrongKind)),
+        ],
+        ..Image::default()
+    };
+    let mut now = String::new();
+    for (name, alteration) in alterations() {
+        let action = Action::Alter { key: Key::new(1, *b"k"), alteration };
+        now.push_str(&format!(
+            "{name} {}\n",
+            hex(&wire::encode_payload(&batch(vec![Command::harmless(action)])))
+        ));
+    }
+    for block in wire::encode_state(&image, Digest(0xab)) {
+        now.push_str(&format!("state {}\n", hex(&block)));
+    }
+    assert_eq!(now, include_str!("format_2_elements.txt"), "the encoding has changed:\n{now}");
 }

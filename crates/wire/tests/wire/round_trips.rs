@@ -118,7 +118,7 @@ fn an_empty_state_is_one_block() {
 fn a_large_state_is_many_blocks_each_nearly_full() {
     let keys = (0..1000_u32).map(|number| {
         let entry = domain::Entry {
-            value: vec![7; 10_000].into(),
+            value: std::sync::Arc::<[u8]>::from(vec![7; 10_000]).into(),
             token: domain::Token::from_u64(u64::from(number)).unwrap(),
             revision: domain::Serial(number.into()),
             end: None,
@@ -153,6 +153,9 @@ fn enumerations_have_the_same_names_on_both_sides() {
         [Condition::Always, Condition::HasNoEnd, Condition::HasEnd, Condition::Later, Condition::Earlier];
     for condition in conditions.into_iter().chain([Condition::HasEndAndLater, Condition::HasEndAndEarlier]) {
         assert_eq!(format!("{condition:?}"), format!("{:?}", log::ExpireCondition::from(condition)));
+    }
+    for side in [domain::Side::Left, domain::Side::Right] {
+        assert_eq!(format!("{side:?}"), format!("{:?}", log::Side::from(side)));
     }
     for refusal in any::REFUSALS {
         assert_eq!(format!("{refusal:?}"), format!("{:?}", log::Refusal::from(refusal)));

@@ -1,0 +1,100 @@
+//! Changes of what a key's elements are: decided in `apply`, so that nobody who changes them has to look first, and no two
+//! who do are in each other's way.
+
+use std::sync::Arc;
+
+use super::hash::{Hash, HashChange};
+use super::list::{List, ListChange};
+use super::{Change, Key, Keyspace, Value};
+use crate::limits::ELEMENT_BYTES;
+use crate::{Answer, Expiry, Refusal};
+
+/// A change of a hash or a list. On an absent key it is done to an empty one; a key that loses its last element is gone. Its
+/// end stays what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alteration {
+    Hash(HashChange),
+    List(ListChange),
+}
+
+/// What an alteration has done to a copy.
+pub(super) struct Altered {
+    pub(super) answer: Answer,
+    /// Something was written, if only what was there already: the key has a new revision.
+    pub(super) written: bool,
+}
+
+impl Altered {
+    /// So many elements were concerned.
+    pub(super) fn some(count: usize) -> Self {
+        Self { answer: Answer::Count(count as u64), written: count > 0 }
+    }
+}
+
+impl Keyspace {
+    /// Alters a copy, so that nothing has happened when it is refused.
+    pub(crate) fn alter(
+        &mut self,
+        change: Change,
+        key: Key,
+        alteration: Alteration,
+    ) -> Result<Answer, Refusal> {
+        let mut value = match self.entries.get(&key) {
+            Some(entry) => entry.value.clone(),
+            None => alteration.empty(),
+        };
+        let Altered { answer, written } = match (&mut value, alteration) {
+            (Value::Hash(hash), Alteration::Hash(change)) => Arc::make_mut(hash).alter(change)?,
+            (Value::List(list), Alteration::List(change)) => Arc::make_mut(list).alter(change)?,
+            _ => return Err(Refusal::WrongKind),
+        };
+        if written && value.is_empty_collection() {
+            self.remove(change.serial, &key);
+        } else if written {
+            self.write(change, key, value, Expiry::Keep)?;
+        }
+        Ok(answer)
+    }
+}
+
+impl Alteration {
+    /// Whether it may make a key present.
+    pub(crate) fn makes(&self) -> bool {
+        match self {
+            Self::Hash(change) => change.makes(),
+            Self::List(change) => change.makes(),
+        }
+    }
+
+    /// Whether it frees rather than fills.
+    pub(crate) fn frees(&self) -> bool {
+        match self {
+            Self::Hash(change) => change.frees(),
+            Self::List(change) => change.frees(),
+        }
+    }
+
+    /// Whether it tells elements, which are gone then.
+    pub(crate) fn pops(&self) -> bool {
+        match self {
+            Self::Hash(_) => false,
+            Self::List(change) => matches!(change, ListChange::Pop { .. }),
+        }
+    }
+
+    /// The most by which the value can grow; and about what the change takes itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = match self {
+            Self::Hash(change) => change.texts(),
+            Self::List(change) => change.texts(),
+        };
+        texts.map(|text| ELEMENT_BYTES + text.len()).sum()
+    }
+
+    fn empty(&self) -> Value {
+        match self {
+            Self::Hash(_) => Hash::default().into(),
+            Self::List(_) => List::default().into(),
+        }
+    }
+}
