@@ -1,5 +1,6 @@
 //! The load: clients of both protocols, each asking one thing at a time, and what each was answered.
 
+mod dialect;
 mod grpc;
 mod lease;
 mod redis;

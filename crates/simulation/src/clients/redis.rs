@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 
+use super::dialect::Dialect;
 use super::resp::{Connection, Value};
 use super::{Answered, Calls, Client, Family, Protocol, returned};
 use crate::judge::{Call, Condition, Operation, Reply, TimeLeft};
@@ -21,18 +22,24 @@ pub(super) struct Redis {
 }
 
 impl Protocol for Redis {
-    async fn call(&mut self, host: &str, _id: [u8; 16], key: &str, call: &Call) -> Answered {
-        if self.connection.as_ref().is_none_or(|(at, _)| at != host) {
-            match Connection::open(host, REDIS_PORT).await {
-                Ok(connection) => self.connection = Some((host.to_owned(), connection)),
+    async fn call(&mut self, host: &str, id: [u8; 16], key: &str, call: &Call) -> Answered {
+        let mut connection = match self.connection.take() {
+            Some((at, connection)) if at == host => connection,
+            _ => match Connection::open(host, REDIS_PORT).await {
+                Ok(connection) => connection,
                 Err(_) => return Answered::Unreachable,
-            }
-        }
-        let Some((_, connection)) = &mut self.connection else { return Answered::Unreachable };
+            },
+        };
         let parts = request(key, call);
-        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-        match connection.call(&parts).await {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let said = Dialect::of(id).say(&mut connection, key, call, &parts).await;
+        // After an error something may still be queued or watched.
+        if matches!(said, Ok(ref value) if !matches!(value, Value::Error(_))) {
+            self.connection = Some((host.to_owned(), connection));
+        }
+        match said {
             Ok(Value::Error(error)) => refused(&error),
+            Ok(Value::Array(None)) => Answered::Refused,
             Ok(value) => match reply(call, &value) {
                 Some(reply) => returned(reply, None),
                 None => panic!("{call} was answered with {value:?}"),
@@ -95,10 +102,11 @@ fn reply(call: &Call, value: &Value) -> Option<Reply> {
 fn refused(error: &str) -> Answered {
     match error.split(' ').next() {
         Some("TIMEOUT") => Answered::Unknown,
-        Some("LOADING" | "OOM") => Answered::Refused,
+        Some("LOADING" | "OOM" | "TRYAGAIN") => Answered::Refused,
         _ if error.starts_with("ERR value is not an integer") => returned(Reply::Failed, None),
         _ if error.starts_with("ERR this node is out of service") => Answered::Refused,
         _ if error.starts_with("ERR the key changed while the script ran") => Answered::Refused,
+        _ if error.starts_with("EXECABORT Transaction discarded because a WATCH before it failed") => Answered::Refused,
         _ => panic!("refused with {error}"),
     }
 }

@@ -11,6 +11,8 @@ pub(super) enum Value {
     Error(String),
     Integer(i64),
     Bulk(Option<Vec<u8>>),
+    /// Of replies that are no arrays themselves.
+    Array(Option<Vec<Value>>),
 }
 
 pub(super) struct Connection(BufStream<TcpStream>);
@@ -20,11 +22,11 @@ impl Connection {
         Ok(Self(BufStream::new(TcpStream::connect((host, port)).await?)))
     }
 
-    pub(super) async fn call(&mut self, request: &[&[u8]]) -> io::Result<Value> {
+    pub(super) async fn call(&mut self, request: &[&str]) -> io::Result<Value> {
         let mut bytes = format!("*{}\r\n", request.len()).into_bytes();
         for part in request {
             bytes.extend_from_slice(format!("${}\r\n", part.len()).as_bytes());
-            bytes.extend_from_slice(part);
+            bytes.extend_from_slice(part.as_bytes());
             bytes.extend_from_slice(b"\r\n");
         }
         self.0.write_all(&bytes).await?;
@@ -34,6 +36,20 @@ impl Connection {
 
     async fn reply(&mut self) -> io::Result<Value> {
         let line = self.line().await?;
+        let Some(count) = line.strip_prefix('*') else { return self.scalar(&line).await };
+        let count: i64 = count.parse().map_err(|_| io::ErrorKind::InvalidData)?;
+        if count < 0 {
+            return Ok(Value::Array(None));
+        }
+        let mut values = Vec::new();
+        for _ in 0..count {
+            let line = self.line().await?;
+            values.push(self.scalar(&line).await?);
+        }
+        Ok(Value::Array(Some(values)))
+    }
+
+    async fn scalar(&mut self, line: &str) -> io::Result<Value> {
         let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
         let integer = || rest.parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
         Ok(match kind {

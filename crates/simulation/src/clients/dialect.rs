@@ -1,0 +1,106 @@
+//! Ways to say one call to the Redis protocol: as a command, in a transaction, by a script, or under a watch. However it is
+//! said, it is one step, and is judged as one.
+
+use std::io;
+
+use super::resp::{Connection, Value};
+use crate::judge::Call;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Command,
+    /// `MULTI` to `EXEC`, after a read: so it is done on copies first.
+    Transaction,
+    /// One that no single action does the same as.
+    Script,
+    /// Read, decide, and write if nothing has happened in between.
+    Watch,
+}
+
+/// The sum is reckoned twice, by what was read and by what was written.
+const INCREMENT: &str = "local before = redis.call('get',KEYS[1]) local after = redis.call('incr',KEYS[1]) if before and before + 1 ~= after then return redis.error_reply('TORN ' .. before .. ' ' .. after) end return after";
+
+const DELETE_IF: &str = "redis.call('exists',KEYS[1]) local value = redis.call('get',KEYS[1]) if value == ARGV[1] then return redis.call('del',KEYS[1]) end return 0";
+
+const EXPIRE_IF: &str = "redis.call('exists',KEYS[1]) local value = redis.call('get',KEYS[1]) if value == ARGV[1] then return redis.call('pexpire',KEYS[1],ARGV[2]) end return 0";
+
+impl Dialect {
+    /// By the random name of the call.
+    pub(super) fn of(id: [u8; 16]) -> Self {
+        match id[0] % 8 {
+            0 | 1 => Self::Transaction,
+            2 => Self::Script,
+            3 => Self::Watch,
+            _ => Self::Command,
+        }
+    }
+
+    /// What is answered to `request`, which is `call` as a command; an array of none: nothing was done, because something
+    /// that was watched has changed.
+    pub(super) async fn say(
+        self,
+        connection: &mut Connection,
+        key: &str,
+        call: &Call,
+        request: &[&str],
+    ) -> io::Result<Value> {
+        match (self, call) {
+            (Self::Transaction, _) => transaction(connection, &["GET", key], request).await,
+            (Self::Script, Call::Increment) => connection.call(&["EVAL", INCREMENT, "1", key]).await,
+            (Self::Script, Call::CompareAndDelete { value }) => {
+                connection.call(&["EVAL", DELETE_IF, "1", key, value]).await
+            }
+            (Self::Script, Call::CompareAndExpire { value, ttl_ms }) => {
+                connection.call(&["EVAL", EXPIRE_IF, "1", key, value, &ttl_ms.to_string()]).await
+            }
+            (Self::Watch, Call::CompareAndDelete { value }) => {
+                watch(connection, key, value, &["DEL", key]).await
+            }
+            (Self::Watch, Call::CompareAndExpire { value, ttl_ms }) => {
+                watch(connection, key, value, &["PEXPIRE", key, &ttl_ms.to_string()]).await
+            }
+            _ => connection.call(request).await,
+        }
+    }
+}
+
+async fn transaction(connection: &mut Connection, read: &[&str], request: &[&str]) -> io::Result<Value> {
+    let requests: [&[&str]; 3] = [&["MULTI"], read, request];
+    for request in requests {
+        match connection.call(request).await? {
+            Value::Simple(_) => {}
+            other => return Ok(other),
+        }
+    }
+    exec(connection).await
+}
+
+async fn watch(connection: &mut Connection, key: &str, value: &str, write: &[&str]) -> io::Result<Value> {
+    let watched = connection.call(&["WATCH", key]).await?;
+    if matches!(watched, Value::Error(_)) {
+        return Ok(watched);
+    }
+    match connection.call(&["GET", key]).await? {
+        Value::Bulk(Some(present)) if present == value.as_bytes() => {}
+        Value::Bulk(_) => {
+            connection.call(&["UNWATCH"]).await?;
+            return Ok(Value::Integer(0));
+        }
+        other => return Ok(other),
+    }
+    for request in [&["MULTI"][..], write] {
+        match connection.call(request).await? {
+            Value::Simple(_) => {}
+            other => return Ok(other),
+        }
+    }
+    exec(connection).await
+}
+
+/// The answer to the last request of a transaction.
+async fn exec(connection: &mut Connection) -> io::Result<Value> {
+    Ok(match connection.call(&["EXEC"]).await? {
+        Value::Array(Some(mut answers)) => answers.pop().ok_or(io::ErrorKind::InvalidData)?,
+        other => other,
+    })
+}
