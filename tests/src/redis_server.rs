@@ -23,9 +23,15 @@ impl RedisServer {
     /// `cli`: where redis-cli is. Debian's package has the server beside it, under another name: what it is called by
     /// makes it a server.
     pub async fn start(cli: &Path) -> Result<Self> {
+        Self::start_at(cli, 0, &[]).await
+    }
+
+    /// Also on a port, and with options of its own.
+    pub async fn start_at(cli: &Path, port: u16, options: &[&str]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("tenure-redis-").tempdir()?;
         let mut command = Command::new(cli.with_file_name("redis-check-rdb"));
-        command.arg0("redis-server").args(["--port", "0", "--save", "", "--appendonly", "no"]);
+        command.arg0("redis-server").args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.arg("--port").arg(port.to_string()).args(options);
         command.arg("--unixsocket").arg(directory.path().join("socket"));
         command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
         let server = Self { child: command.spawn().context("redis-server cannot be started")?, directory };

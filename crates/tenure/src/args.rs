@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::dev::Dev;
+use crate::doctor::Doctor;
 use crate::exec::{Exec, Guard};
 use crate::output::Format;
 
@@ -78,6 +79,9 @@ pub enum Command {
     /// A node's own file.
     #[command(subcommand)]
     Config(Config),
+    /// Moving from a Redis.
+    #[command(subcommand)]
+    Redis(Redis),
     /// Load with honest latency.
     #[command(subcommand)]
     Bench(Bench),
@@ -206,6 +210,12 @@ pub enum Check {
 pub enum Config {
     /// Say what is wrong with a node's file, if anything.
     Check { file: PathBuf },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Redis {
+    /// Say which clients and lock libraries work with a server. Exit code 1: not all of them.
+    Doctor(Doctor),
 }
 
 #[derive(Subcommand, Debug)]

@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod dev;
+mod doctor;
 mod exec;
 mod failure;
 mod node;

@@ -18,7 +18,8 @@ const POWER_CUTS_MAX: u64 = 5000;
 
 /// The same requests to a cluster and to a redis-server.
 pub(crate) fn differential(steps: u64, seed: Option<u64>) -> Result<bool> {
-    let mut environment: Vec<(&str, OsString)> = vec![("TENURE_DIFFERENTIAL_STEPS", steps.to_string().into())];
+    let mut environment: Vec<(&str, OsString)> =
+        vec![("TENURE_DIFFERENTIAL_STEPS", steps.to_string().into())];
     environment.extend(seed.map(|seed| ("TENURE_DIFFERENTIAL_SEED", seed.to_string().into())));
     environment.extend(tools::install()?.into_iter().map(|(name, path)| (name, path.into())));
     test::asked("differential::replies_are_those_of_redis_for_many_steps", &environment)

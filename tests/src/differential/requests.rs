@@ -47,7 +47,8 @@ struct Kind {
 }
 
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
-    let lines = include_str!("requests.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines =
+        include_str!("requests.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(kind).collect()
 });
 
@@ -190,7 +191,9 @@ impl Stream {
             1 => request.words.push(request.words[place].clone()),
             2 => request.words[place].make_ascii_lowercase(),
             // A time in its place would pass on one side first.
-            _ if place > 0 && request.words[place].len() < TIME_DIGITS => request.words[place] = VALUES[self.place(VALUES.len())].to_vec(),
+            _ if place > 0 && request.words[place].len() < TIME_DIGITS => {
+                request.words[place] = VALUES[self.place(VALUES.len())].to_vec()
+            }
             _ => request.words[0].make_ascii_lowercase(),
         }
         if request.words.is_empty() {

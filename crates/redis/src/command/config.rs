@@ -30,6 +30,7 @@ fn parameters(call: &Call<'_>) -> Vec<(&'static str, String)> {
         ("save", String::new()),
         ("slave-read-only", "yes".into()),
         ("tcp-keepalive", "300".into()),
+        ("tenure-allow-flush", if call.node.options.allow_flush { "yes" } else { "no" }.into()),
         ("timeout", "0".into()),
     ]
 }

@@ -12,7 +12,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Result;
 use clap::CommandFactory;
 
-use crate::args::{Args, Command, Config, Why};
+use crate::args::{Args, Command, Config, Redis, Why};
 use crate::client::Client;
 use crate::failure::Failure;
 use wire::v1;
@@ -51,6 +51,7 @@ async fn run_remote(args: Args) -> Result<()> {
             0 => Ok(()),
             level => std::process::exit(level),
         },
+        Command::Redis(Redis::Doctor(doctor)) => crate::doctor::run(doctor, format).await,
         Command::Bench(bench) => bench::run(&client, bench, format).await,
         Command::Dev(_)
         | Command::Node { .. }

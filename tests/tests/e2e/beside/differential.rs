@@ -46,7 +46,10 @@ fn a_difference_is_seen() {
             other.ask(&["SET", &format!("k{key}"), "another"]).await?;
         }
         let compared = differential::compare(&mut one, &mut other, &mut Stream::new(1, hashes), 1000).await;
-        ensure!(compared.is_err_and(|error| error.to_string().contains("and the other said")), "it is not seen");
+        ensure!(
+            compared.is_err_and(|error| error.to_string().contains("and the other said")),
+            "it is not seen"
+        );
         Ok(())
     });
 }

@@ -6,6 +6,7 @@ mod clients;
 mod clocks;
 mod config;
 pub(crate) mod differential;
+mod doctor;
 mod election;
 mod exec;
 mod exec_faults;
