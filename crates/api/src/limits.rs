@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Leases on one page of a list …
 pub const LIST_ROWS_MAX: usize = 1000;
 
+/// … and keys that are looked at for it: those that hold a hash or a list are no leases, and nothing is applied meanwhile.
+pub const LIST_LOOKS_MAX: usize = 4096;
+
 /// … and their bytes, above which a page ends: so many of the longest holders would take 64 MiB, and a gRPC client takes
 /// no message above 4 MiB unless told to.
 pub const LIST_BYTES_MAX: usize = 1024 * 1024;

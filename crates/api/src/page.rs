@@ -6,7 +6,7 @@ use domain::{LogTime, State};
 use wire::v1;
 
 use crate::lease::{DATABASE, to_wire};
-use crate::limits::{LIST_BYTES_MAX, LIST_ROWS_MAX};
+use crate::limits::{LIST_BYTES_MAX, LIST_LOOKS_MAX, LIST_ROWS_MAX};
 
 /// What a lease takes besides its texts, at most.
 const ROW_BYTES: usize = 64;
@@ -24,6 +24,7 @@ pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> 
     };
     let mut leases: Vec<v1::Lease> = Vec::new();
     let mut bytes = 0;
+    let (mut looks, mut looked_at) = (0, "");
     for (key, entry) in state.keys_from(DATABASE, from) {
         if !key.name.starts_with(prefix.as_bytes()) {
             break;
@@ -31,6 +32,10 @@ pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> 
         let Some(name) = std::str::from_utf8(&key.name).ok().filter(|name| !name.is_empty()) else {
             continue;
         };
+        if looks == LIST_LOOKS_MAX {
+            return (leases, looked_at.to_owned());
+        }
+        (looks, looked_at) = (looks + 1, name);
         let Ok(lease) = entry.lease(clock) else { continue };
         let lease = to_wire(name, Some(lease));
         bytes += ROW_BYTES + name.len() + lease.holder.as_ref().map_or(0, String::len);

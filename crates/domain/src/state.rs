@@ -185,10 +185,7 @@ impl State {
                 Answer::Lease { granted, lease: then },
                 Action::Acquire { key, .. } | Action::Renew { key, .. },
             ) => {
-                let lease = match self.keys.lease(key, self.now) {
-                    Ok(lease) => lease,
-                    Err(refusal) => return Answer::Refused(refusal),
-                };
+                let lease = self.lease_now(key);
                 let kept = match (then, &lease) {
                     (Some(then), Some(now)) => now.token == then.token && now.holder == then.holder,
                     _ => false,
@@ -196,16 +193,18 @@ impl State {
                 Answer::Lease { granted: *granted && kept, lease }
             }
             (Answer::Lease { granted, .. }, Action::Release { key, .. }) => {
-                match self.keys.lease(key, self.now) {
-                    Ok(lease) => Answer::Lease { granted: *granted, lease },
-                    Err(refusal) => Answer::Refused(refusal),
-                }
+                Answer::Lease { granted: *granted, lease: self.lease_now(key) }
             }
             (Answer::All(answers), Action::Transaction { actions, .. }) => Answer::All(
                 answers.iter().zip(actions).map(|(then, action)| self.as_of_now(then, action)).collect(),
             ),
             (answer, _) => answer.clone(),
         }
+    }
+
+    /// What has become a value of another kind since is no lease any more; what was done was done.
+    fn lease_now(&self, key: &Key) -> Option<Lease> {
+        self.keys.lease(key, self.now).unwrap_or_default()
     }
 }
 
