@@ -13,7 +13,7 @@ const ROW_BYTES: usize = 64;
 
 /// The leases that were asked for, and the name after which the next page begins; empty: these were the last. Keys that
 /// only the Redis protocol can name, those without a name or with one that is no text, are no leases, nor are those that
-/// hold a hash or a list.
+/// hold anything but a string.
 pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> (Vec<v1::Lease>, String) {
     let v1::ListRequest { prefix, after, limit } = request;
     let limit = if *limit == 0 { LIST_ROWS_MAX } else { (*limit as usize).min(LIST_ROWS_MAX) };
@@ -54,7 +54,7 @@ pub(crate) fn page(state: &State, clock: LogTime, request: &v1::ListRequest) -> 
 #[cfg(test)]
 mod tests {
     use domain::limits::VALUE_BYTES_MAX;
-    use domain::{Action, Command, Expiry, Key, Position, SetCondition};
+    use domain::{Action, Alteration, Command, Expiry, HashChange, Key, Position, SetCondition};
 
     use super::*;
 
@@ -99,6 +99,17 @@ mod tests {
             let request = v1::ListRequest { prefix: "b/".into(), after: after.into(), limit: 1 };
             assert_eq!(page(&state, LogTime::ZERO, &request).0[0].name, expected);
         }
+    }
+
+    #[test]
+    fn what_is_no_string_is_no_lease() {
+        let mut state = state([(0, b"a".to_vec(), b"me".to_vec()), (0, b"c".to_vec(), b"me".to_vec())]);
+        let fields = vec![((*b"field").into(), (*b"value").into())];
+        let alteration = Alteration::Hash(HashChange::Set { fields, if_absent: false });
+        let at = Position { index: 2, offset: 0, term: 1, stamp: None };
+        state.apply(at, Command::harmless(Action::Alter { key: Key::new(0, *b"b"), alteration }));
+        assert_eq!(state.key_count(), 3);
+        assert_eq!(pages(&state, "", 1), [["a"], ["c"]]);
     }
 
     #[test]

@@ -162,14 +162,15 @@ pub(crate) fn from_refusal(refusal: Refusal) -> Status {
             Reason::Invalid.status(format!("ttl_ms must be between 1 and {}", domain::limits::TTL_MS_MAX))
         }
         Refusal::WrongKind => Reason::Refused.status(
-            "a Redis client keeps a hash or a list under this name: it is no lease; choose another name",
+            "a Redis client keeps something else than a string under this name: it is no lease; choose another name",
         ),
         Refusal::NotAnInteger
         | Refusal::Overflow
         | Refusal::WallClock
         | Refusal::NotOnKeys
         | Refusal::NoSuchKey
-        | Refusal::OutOfRange => Reason::Invalid.status(format!("refused: {refusal:?}")),
+        | Refusal::OutOfRange
+        | Refusal::NotANumber => Reason::Invalid.status(format!("refused: {refusal:?}")),
         // These become errors of the proposal before they come here.
         Refusal::StaleStamp | Refusal::Late | Refusal::Overload => {
             Reason::OutcomeUnknown.status(format!("refused: {refusal:?}"))

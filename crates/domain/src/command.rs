@@ -63,7 +63,7 @@ pub enum Action {
     /// Give `to` what `from` holds, with its end; with `moves`, `from` is gone then, and must have been there. With
     /// `if_absent`, only if there is no `to`.
     Copy { from: Key, to: Key, if_absent: bool, moves: bool },
-    /// Change the elements of a hash or a list.
+    /// Change the elements of a hash, a list, a set or a sorted set.
     Alter { key: Key, alteration: Alteration },
     /// Remove every key of one database, or of all.
     Flush { database: Option<u8>, audit: Box<Audit> },

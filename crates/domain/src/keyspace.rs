@@ -2,8 +2,8 @@
 //! service are two views of the same keys. A key may hold another kind of value, too; it is no lease then.
 //!
 //! Read in this order: [`value`] (what a key may hold), then what is done to keys of any kind (here), to [`strings`], to
-//! [`leases`], and to what has elements: [`alteration`], [`hash`] and [`list`] with what they are made of, [`named`] and
-//! [`span`].
+//! [`leases`], and to what has elements: [`alteration`], [`hash`], [`list`], [`set`] and [`sorted_set`] with what they
+//! are made of, [`named`], [`span`] and [`score`].
 //!
 //! Invariants:
 //! * `due` holds exactly the keys that have an end, each at its end.
@@ -16,6 +16,9 @@ pub mod hash;
 mod leases;
 pub mod list;
 pub mod named;
+pub mod score;
+pub mod set;
+pub mod sorted_set;
 pub mod span;
 mod strings;
 pub mod value;

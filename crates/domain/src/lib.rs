@@ -2,7 +2,8 @@
 //!
 //! [`State::apply`] is the one place where state changes. It is pure, synchronous and total: every node replays
 //! the same log through it and must arrive at the same bytes, so it reads no clock, draws no random number,
-//! iterates no hash map, uses no float and never panics on input. A refusal is an [`Outcome`] like any other.
+//! iterates no hash map, never panics on input, and uses no float but to add and compare the scores of
+//! sorted sets, which every processor does alike. A refusal is an [`Outcome`] like any other.
 //!
 //! Read in this order: [`time`] (the clock of the log), [`token`] (serials, epochs, fencing tokens),
 //! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
@@ -40,6 +41,9 @@ pub use image::{Frozen, Image};
 pub use keyspace::alteration::Alteration;
 pub use keyspace::hash::{Hash, HashChange};
 pub use keyspace::list::{List, ListChange, Side};
+pub use keyspace::score::Score;
+pub use keyspace::set::{Set, SetChange};
+pub use keyspace::sorted_set::{ScoreBound, ScoreCondition, ScoreRange, Scored, SortedSet, SortedSetChange};
 pub use keyspace::value::{Kind, Value};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;

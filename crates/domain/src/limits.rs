@@ -10,7 +10,7 @@ pub const KEY_BYTES_MAX: usize = 1024;
 /// Longest value, in bytes, with [`ELEMENT_BYTES`] for each element if it has any. An owner value is a name or a UUID; 64 KiB leaves room for a small document.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
-/// What an element of a hash or a list counts for besides its bytes: half of the memory that it takes, and more than its
+/// What an element of a hash, a list or a set counts for besides its bytes: half of the memory that it takes, and more than its
 /// place in a snapshot does. A value as a whole is held to [`VALUE_BYTES_MAX`], because it is one row, and because each change
 /// of it costs a copy: about 20 µs of 2,048 elements, which are the most that there can be.
 pub const ELEMENT_BYTES: usize = 32;

@@ -130,6 +130,7 @@ impl Answer {
             Self::Set { previous: Some(Some(value)), .. } | Self::Value(Some(value)) => value.len(),
             Self::Lease { lease: Some(lease), .. } => lease.holder.len(),
             Self::Values(Some(values)) => values.iter().map(|value| ELEMENT_BYTES + value.len()).sum(),
+            Self::Scored(members) => members.iter().map(|(_, member)| ELEMENT_BYTES + member.len()).sum(),
             Self::All(answers) => {
                 answers.iter().map(|answer| INNER_ANSWER_BYTES + answer.value_bytes()).sum()
             }
@@ -176,6 +177,13 @@ impl Answer {
             Self::Values(None) => feed.u64(12),
             Self::Values(Some(values)) => {
                 values.iter().fold(feed.u64(13).u64(values.len() as u64), |feed, value| feed.bytes(value))
+            }
+            Self::Score(None) => feed.u64(14),
+            Self::Score(Some(score)) => feed.u64(15).u64(score.get().to_bits()),
+            Self::Scored(members) => {
+                members.iter().fold(feed.u64(16).u64(members.len() as u64), |feed, (score, member)| {
+                    feed.u64(score.get().to_bits()).bytes(member)
+                })
             }
         };
     }

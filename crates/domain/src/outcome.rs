@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Lease, NodeId, Serial};
+use crate::{Lease, NodeId, Score, Scored, Serial};
 
 /// The answer to a command, and where it was first made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub enum Answer {
     Integer(i64),
     /// Elements that were taken, or none because the key is absent.
     Values(Option<Vec<Arc<[u8]>>>),
+    /// The score of a member, or none because it did not get it.
+    Score(Option<Score>),
+    /// Members that were taken, with their scores.
+    Scored(Vec<Scored>),
     /// Whether a lease was acquired, renewed or released, and who holds it now (`None`: it is free).
     Lease {
         granted: bool,
@@ -85,6 +89,8 @@ pub enum Refusal {
     WrongKind,
     /// There is no element in that place.
     OutOfRange,
+    /// The sum of the scores is not a number: they are infinity and its opposite.
+    NotANumber,
 }
 
 impl Outcome {

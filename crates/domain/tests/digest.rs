@@ -9,7 +9,8 @@ use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
     Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Hash, Image, Key, Lease, List, LogTime,
-    Made, Members, NodeId, Refusal, RequestId, SealedHistory, Serial, State, Tenure, Token, Traces, Value,
+    Made, Members, NodeId, Refusal, RequestId, Score, SealedHistory, Serial, Set, SortedSet, State, Tenure,
+    Token, Traces, Value,
 };
 
 /// The digest of the state that is this image.
@@ -31,6 +32,15 @@ fn hash(fields: &[(&[u8], &[u8])]) -> Value {
 
 fn list(elements: &[&[u8]]) -> Value {
     elements.iter().map(|element| Arc::<[u8]>::from(*element)).collect::<List>().into()
+}
+
+fn set(members: &[&[u8]]) -> Value {
+    members.iter().map(|member| (Arc::<[u8]>::from(*member), ())).collect::<Set>().into()
+}
+
+fn sorted_set(members: &[(f64, &[u8])]) -> Value {
+    let scored = |(score, member): &(f64, &[u8])| (Score::new(*score).expect("a number"), (*member).into());
+    members.iter().map(scored).collect::<SortedSet>().into()
 }
 
 fn holding(name: &[u8], value: Value) -> (Key, Entry) {
@@ -82,6 +92,8 @@ fn full_image() -> Image {
             ),
             holding(b"hash", hash(&[(b"f", b"v"), (b"g", b"w")])),
             holding(b"list", list(&[b"a", b"b"])),
+            holding(b"set", set(&[b"a", b"b"])),
+            holding(b"sorted set", sorted_set(&[(1.0, b"a"), (2.0, b"b")])),
         ],
         traces: Some(Traces {
             since: Serial(91),
@@ -160,6 +172,15 @@ const CHANGES: &[Change] = &[
     ("list, an element less", |image| image.keys[3].1.value = list(&[b"a"])),
     ("list, as a hash", |image| image.keys[3].1.value = hash(&[(b"a", b"b")])),
     ("list, as a string", |image| image.keys[3].1.value = (*b"ab").into()),
+    ("list, as a set", |image| image.keys[3].1.value = set(&[b"a", b"b"])),
+    ("set.member", |image| image.keys[4].1.value = set(&[b"a", b"c"])),
+    ("set, the order", |image| image.keys[4].1.value = set(&[b"b", b"a"])),
+    ("set, a member less", |image| image.keys[4].1.value = set(&[b"a"])),
+    ("set, as a list", |image| image.keys[4].1.value = list(&[b"a", b"b"])),
+    ("sorted set.member", |image| image.keys[5].1.value = sorted_set(&[(1.0, b"a"), (2.0, b"c")])),
+    ("sorted set.score", |image| image.keys[5].1.value = sorted_set(&[(1.0, b"a"), (2.5, b"b")])),
+    ("sorted set, a member less", |image| image.keys[5].1.value = sorted_set(&[(1.0, b"a")])),
+    ("sorted set, as a set", |image| image.keys[5].1.value = set(&[b"a", b"b"])),
     ("no traces", |image| image.traces = None),
     ("traces.since", |image| traces(image).since = Serial(90)),
     ("traces.removals", |image| traces(image).removals.clear()),
@@ -307,6 +328,13 @@ fn every_field_of_an_answer_changes_the_digest() {
         Answer::Values(Some(vec![])),
         Answer::Values(Some(vec![(*b"ab").into()])),
         Answer::Values(Some(vec![(*b"a").into(), (*b"b").into()])),
+        Answer::Score(None),
+        Answer::Score(Score::new(0.0)),
+        Answer::Score(Score::new(1.0)),
+        Answer::Scored(vec![]),
+        Answer::Scored(vec![(Score::new(1.0).expect("a number"), (*b"a").into())]),
+        Answer::Scored(vec![(Score::new(2.0).expect("a number"), (*b"a").into())]),
+        Answer::Scored(vec![(Score::new(1.0).expect("a number"), (*b"b").into())]),
     ];
     answers.extend(REFUSALS.map(Answer::Refused));
     let mut seen = BTreeMap::new();
@@ -319,7 +347,7 @@ fn every_field_of_an_answer_changes_the_digest() {
     }
 }
 
-const REFUSALS: [Refusal; 13] = [
+const REFUSALS: [Refusal; 14] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -333,6 +361,7 @@ const REFUSALS: [Refusal; 13] = [
     Refusal::WrongKind,
     Refusal::NoSuchKey,
     Refusal::OutOfRange,
+    Refusal::NotANumber,
 ];
 
 #[test]

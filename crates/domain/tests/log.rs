@@ -6,7 +6,8 @@ use domain::command::Audit;
 use domain::limits::TTL_MS_MAX;
 use domain::{
     Action, Alteration, Cause, ExpireCondition, Expiry, Guard, HashChange, Key, ListChange, NodeId,
-    RequestId, Serial, SetCondition, Side, Tenure, Token,
+    RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side,
+    SortedSetChange, Tenure, Token,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -203,7 +204,36 @@ fn alteration() -> impl Strategy<Value = Alteration> {
         1 => (place(), value()).prop_map(|(index, element)| ListChange::Set { index, element }),
         1 => (place(), place()).prop_map(|(start, stop)| ListChange::Trim { start, stop }),
     ];
-    prop_oneof![hash.prop_map(Alteration::Hash), list.prop_map(Alteration::List)]
+    let members = || vec(value(), 0..4);
+    let set = prop_oneof![
+        2 => members().prop_map(|members| SetChange::Add { members }),
+        1 => members().prop_map(|members| SetChange::Remove { members }),
+    ];
+    let condition = || select(ScoreCondition::ALL.to_vec());
+    let bound = || (score(), any::<bool>()).prop_map(|(score, excluded)| ScoreBound { score, excluded });
+    let sorted_set = prop_oneof![
+        4 => (vec((score(), value()), 0..4), condition(), any::<bool>()).prop_map(
+            |(members, condition, counts_changed)| SortedSetChange::Add { members, condition, counts_changed }
+        ),
+        2 => (value(), score(), condition())
+            .prop_map(|(member, by, condition)| SortedSetChange::Increment { member, by, condition }),
+        1 => members().prop_map(|members| SortedSetChange::Remove { members }),
+        1 => (bound(), bound())
+            .prop_map(|(min, max)| SortedSetChange::RemoveByScore { range: ScoreRange { min, max } }),
+        1 => (place(), place()).prop_map(|(start, stop)| SortedSetChange::RemoveByRank { start, stop }),
+        1 => (any::<bool>(), 0..3_u64).prop_map(|(greatest, count)| SortedSetChange::Pop { greatest, count }),
+    ];
+    prop_oneof![
+        hash.prop_map(Alteration::Hash),
+        list.prop_map(Alteration::List),
+        set.prop_map(Alteration::Set),
+        sorted_set.prop_map(Alteration::SortedSet),
+    ]
+}
+
+fn score() -> impl Strategy<Value = Score> {
+    let numbers = vec![0.0, -0.0, 1.0, -1.5, 0.1, 1e300, f64::INFINITY, f64::NEG_INFINITY];
+    select(numbers).prop_map(|number| Score::new(number).expect("a number"))
 }
 
 /// As of anywhere in a short log: most are of its past, some of its future.

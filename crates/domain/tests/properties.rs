@@ -223,11 +223,18 @@ impl Run {
             let bytes = value_bytes(&entry.value);
             assert!(bytes <= VALUE_BYTES_MAX);
             assert!(bytes > 0 || entry.value.kind() == Kind::String, "{key:?} is empty");
+            if let Value::SortedSet(set) = &entry.value {
+                assert!(set.ranked().is_sorted_by(|a, b| a < b), "{key:?} is out of order");
+                let places = set.ranked().iter().map(|(_, member)| set.rank(member));
+                assert!(places.eq((0..set.ranked().len()).map(Some)), "{key:?} is not found by its members");
+            }
         }
         let Action::Alter { key, alteration } = &command.action else { return };
         let kind = match alteration {
             Alteration::Hash(_) => Kind::Hash,
             Alteration::List(_) => Kind::List,
+            Alteration::Set(_) => Kind::Set,
+            Alteration::SortedSet(_) => Kind::SortedSet,
         };
         let now = self.state.now();
         let living = find(before, key).filter(|entry| entry.end.is_none_or(|end| end > now));
@@ -248,6 +255,7 @@ impl Run {
                 Answer::Set { previous: Some(Some(value)), .. } | Answer::Value(Some(value)) => value.len(),
                 Answer::Lease { lease: Some(lease), .. } => lease.holder.len(),
                 Answer::Values(Some(values)) => elements(values.iter().map(|value| value.len())),
+                Answer::Scored(members) => elements(members.iter().map(|(_, member)| member.len())),
                 Answer::All(answers) => answers.iter().map(|answer| INNER_ANSWER_BYTES + value(answer)).sum(),
                 _ => 0,
             }
@@ -344,6 +352,8 @@ fn value_bytes(value: &Value) -> usize {
         Value::String(value) => value.len(),
         Value::Hash(hash) => elements(hash.iter().map(|(field, value)| field.len() + value.len())),
         Value::List(list) => elements(list.elements().iter().map(|element| element.len())),
+        Value::Set(set) => elements(set.iter().map(|(member, ())| member.len())),
+        Value::SortedSet(set) => elements(set.ranked().iter().map(|(_, member)| member.len())),
     }
 }
 

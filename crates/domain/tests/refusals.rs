@@ -6,7 +6,8 @@ use domain::command::Audit;
 use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use domain::{
     Action, Alteration, Answer, Command, ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange,
-    LogTime, NodeId, Once, Outcome, Position, Refusal, RequestId, Serial, SetCondition, Side, Stamp, State,
+    LogTime, NodeId, Once, Outcome, Position, Refusal, RequestId, Score, ScoreBound, ScoreCondition,
+    ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State,
 };
 
 use crate::log::tenure;
@@ -16,6 +17,10 @@ fn actions() -> Vec<(&'static str, Action)> {
     let (k, n) = (Key::new(0, *b"k"), Key::new(0, *b"n"));
     let on_hash = |change| Action::Alter { key: Key::new(0, *b"h"), alteration: Alteration::Hash(change) };
     let on_list = |change| Action::Alter { key: Key::new(0, *b"l"), alteration: Alteration::List(change) };
+    let on_set = |change| Action::Alter { key: Key::new(0, *b"s"), alteration: Alteration::Set(change) };
+    let on_sorted_set =
+        |change| Action::Alter { key: Key::new(0, *b"z"), alteration: Alteration::SortedSet(change) };
+    let bound = |number| ScoreBound { score: score(number), excluded: false };
     let text = |text: &[u8]| Arc::<[u8]>::from(text);
     let me: Arc<[u8]> = (*b"me").into();
     let note = || {
@@ -66,6 +71,33 @@ fn actions() -> Vec<(&'static str, Action)> {
         ("list remove", on_list(ListChange::Remove { element: text(b"a"), count: 0 })),
         ("list set", on_list(ListChange::Set { index: -1, element: text(b"b") })),
         ("list trim", on_list(ListChange::Trim { start: 1, stop: -1 })),
+        ("set add", on_set(SetChange::Add { members: vec![text(b"b")] })),
+        ("set remove", on_set(SetChange::Remove { members: vec![text(b"a")] })),
+        (
+            "sorted set add",
+            on_sorted_set(SortedSetChange::Add {
+                members: vec![(score(1.0), text(b"b"))],
+                condition: ScoreCondition::Always,
+                counts_changed: true,
+            }),
+        ),
+        (
+            "sorted set increment",
+            on_sorted_set(SortedSetChange::Increment {
+                member: text(b"a"),
+                by: score(1.0),
+                condition: ScoreCondition::Always,
+            }),
+        ),
+        ("sorted set remove", on_sorted_set(SortedSetChange::Remove { members: vec![text(b"a")] })),
+        (
+            "sorted set remove by score",
+            on_sorted_set(SortedSetChange::RemoveByScore {
+                range: ScoreRange { min: bound(0.0), max: bound(1.0) },
+            }),
+        ),
+        ("sorted set remove by rank", on_sorted_set(SortedSetChange::RemoveByRank { start: 0, stop: -1 })),
+        ("sorted set pop", on_sorted_set(SortedSetChange::Pop { greatest: true, count: 1 })),
         ("flush", Action::Flush { database: Some(0), audit: note() }),
         ("acquire", Action::Acquire { key: k.clone(), holder, ttl_ms: 5, take_over: true }),
         ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
@@ -89,10 +121,14 @@ fn actions() -> Vec<(&'static str, Action)> {
     ]
 }
 
+fn score(number: f64) -> Score {
+    Score::new(number).expect("a number")
+}
+
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 21] = [
+const SPOILS: [Spoil; 22] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -126,6 +162,9 @@ const SPOILS: [Spoil; 21] = [
                 Alteration::Hash(HashChange::Increment { field, .. }) => *field = long,
                 Alteration::List(ListChange::Push { elements, .. }) => *elements.last_mut()? = long,
                 Alteration::List(ListChange::Set { element, .. }) => *element = long,
+                Alteration::Set(SetChange::Add { members }) => *members.last_mut()? = long,
+                Alteration::SortedSet(SortedSetChange::Add { members, .. }) => members.last_mut()?.1 = long,
+                Alteration::SortedSet(SortedSetChange::Increment { member, .. }) => *member = long,
                 _ => return None,
             },
             _ => return None,
@@ -228,8 +267,30 @@ const SPOILS: [Spoil; 21] = [
         Action::Alter {
             alteration: Alteration::Hash(HashChange::Remove { .. }) | Alteration::List(_),
             key,
+        }
+        | Action::Alter { alteration: Alteration::Set(SetChange::Remove { .. }), key }
+        | Action::Alter {
+            alteration:
+                Alteration::SortedSet(
+                    SortedSetChange::Remove { .. }
+                    | SortedSetChange::RemoveByScore { .. }
+                    | SortedSetChange::RemoveByRank { .. }
+                    | SortedSetChange::Pop { .. },
+                ),
+            key,
         } => {
             key.name = (*b"absent").into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("no number", |_, command| match &mut command.action {
+        Action::Alter {
+            alteration: Alteration::SortedSet(SortedSetChange::Increment { member, by, .. }),
+            ..
+        } => {
+            *member = (*b"infinite").into();
+            *by = score(f64::NEG_INFINITY);
             Some(())
         }
         _ => None,
@@ -303,8 +364,23 @@ fn table_state() -> (State, Position) {
     let hash = Alteration::Hash(HashChange::Set { fields, if_absent: false });
     let elements = vec![text(b"a"), text(b"b")];
     let list = Alteration::List(ListChange::Push { side: Side::Right, elements, if_present: false });
+    let one_set = Alteration::Set(SetChange::Add { members: vec![text(b"a")] });
+    let ranked = vec![(score(1.0), text(b"a")), (score(f64::INFINITY), text(b"infinite"))];
+    let sorted_set = Alteration::SortedSet(SortedSetChange::Add {
+        members: ranked,
+        condition: ScoreCondition::Always,
+        counts_changed: false,
+    });
     let alter = |name: &[u8], alteration| Action::Alter { key: Key::new(0, name), alteration };
-    for action in [members, set(b"k", b"me"), set(b"n", b"5"), alter(b"h", hash), alter(b"l", list)] {
+    for action in [
+        members,
+        set(b"k", b"me"),
+        set(b"n", b"5"),
+        alter(b"h", hash),
+        alter(b"l", list),
+        alter(b"s", one_set),
+        alter(b"z", sorted_set),
+    ] {
         state.apply(at, Command::harmless(action));
     }
     (state, at)

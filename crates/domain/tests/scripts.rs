@@ -12,6 +12,8 @@
 //! | `copy K L [nx]`, `rename K L [nx]` | as in Redis |
 //! | `hset K F=V… [nx]`, `hdel K F…`, `hincr K F [BY]` | changes a hash |
 //! | `lpush K V… [if=present]`, `rpush …`, `lpop K [N]`, `rpop …`, `lrem K V [count=N]`, `lset K INDEX V`, `ltrim K FROM TO` | changes a list |
+//! | `sadd K M…`, `srem K M…` | changes a set |
+//! | `zadd K M=SCORE… [if=CONDITION] [ch]`, `zincr K M BY [if=CONDITION]`, `zrem K M…`, `zremscore K FROM TO`, `zremrank K FROM TO`, `zpopmin K [N]`, `zpopmax …` | changes a sorted set |
 //! | `expire K px=MS\|later=MS\|pxat=MS\|never [nx\|xx\|gt\|lt\|xxgt\|xxlt] [holder=V]`, `getex K …` | changes an end |
 //! | `acquire K HOLDER ttl=TIME [takeover]` | takes a lease |
 //! | `renew K HOLDER [token=N] [ttl=TIME]`, `release K HOLDER [token=N]` | keeps it, gives it back |
@@ -36,8 +38,8 @@ use domain::command::Audit;
 use domain::limits::VALID_MS;
 use domain::{
     Action, Alteration, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Guard, HashChange, Image,
-    Key, ListChange, LogTime, NodeId, Once, Outcome, Position, RequestId, Serial, SetCondition, Side, Stamp,
-    State, Tenure, Token,
+    Key, ListChange, LogTime, NodeId, Once, Outcome, Position, RequestId, Score, ScoreBound, ScoreCondition,
+    ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 
@@ -89,6 +91,8 @@ scripts! {
     repeated_lease_request
     reserve_node
     set_conditions
+    sets
+    sorted_sets
     stamp_backwards
     stamp_missing
     stamp_stale
@@ -345,6 +349,19 @@ impl Script {
                 let key = self.key(args)?;
                 Action::Alter { key, alteration: Alteration::List(list_change(command, args)?) }
             }
+            "sadd" | "srem" => {
+                let (key, members) = (self.key(args)?, texts(args));
+                let change = if command == "sadd" {
+                    SetChange::Add { members }
+                } else {
+                    SetChange::Remove { members }
+                };
+                Action::Alter { key, alteration: Alteration::Set(change) }
+            }
+            "zadd" | "zincr" | "zrem" | "zremscore" | "zremrank" | "zpopmin" | "zpopmax" => {
+                let key = self.key(args)?;
+                Action::Alter { key, alteration: Alteration::SortedSet(sorted_set_change(command, args)?) }
+            }
             "expire" | "getex" => {
                 let key = self.key(args)?;
                 let holder = args.take_key("holder").map(text);
@@ -476,6 +493,43 @@ fn list_change(command: &str, args: &mut ArgumentConsumer<'_>) -> Result<ListCha
             stop: args.next_pos().ok_or("to where?")?.parse()?,
         },
     })
+}
+
+fn sorted_set_change(command: &str, args: &mut ArgumentConsumer<'_>) -> Result<SortedSetChange> {
+    let mut condition = ScoreCondition::Always;
+    if let Some(wanted) = args.take_key("if") {
+        let named = |known: &ScoreCondition| format!("{known:?}").eq_ignore_ascii_case(wanted);
+        condition = ScoreCondition::ALL.into_iter().find(named).ok_or("which condition?")?;
+    }
+    let mut next = || args.next_pos().ok_or("an argument is missing");
+    Ok(match command {
+        "zincr" => SortedSetChange::Increment { member: text(next()?), by: score(next()?)?, condition },
+        "zremscore" => {
+            let (min, max) = (score_bound(next()?)?, score_bound(next()?)?);
+            SortedSetChange::RemoveByScore { range: ScoreRange { min, max } }
+        }
+        "zremrank" => SortedSetChange::RemoveByRank { start: next()?.parse()?, stop: next()?.parse()? },
+        "zrem" => SortedSetChange::Remove { members: texts(args) },
+        "zadd" => {
+            let members = std::iter::from_fn(|| args.next_key()).map(|(m, s)| Ok((score(s)?, text(m))));
+            let members = members.collect::<Result<_>>()?;
+            SortedSetChange::Add { members, condition, counts_changed: word(args, "ch")? }
+        }
+        _ => SortedSetChange::Pop {
+            greatest: command == "zpopmax",
+            count: args.next_pos().map(number).transpose()?.unwrap_or(1),
+        },
+    })
+}
+
+fn score(number: &str) -> Result<Score> {
+    Score::new(number.parse()?).ok_or_else(|| "not a number".into())
+}
+
+/// `(1`: without 1.
+fn score_bound(bound: &str) -> Result<ScoreBound> {
+    let (excluded, number) = bound.strip_prefix('(').map_or((false, bound), |rest| (true, rest));
+    Ok(ScoreBound { score: score(number)?, excluded })
 }
 
 fn texts(args: &mut ArgumentConsumer<'_>) -> Vec<Arc<[u8]>> {

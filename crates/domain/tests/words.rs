@@ -4,7 +4,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::{Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, SealedHistory, Value};
+use domain::{
+    Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, Scored, SealedHistory, Value,
+};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -78,6 +80,9 @@ fn answer_in_words(action: &Action, answer: &Answer) -> String {
         },
         Answer::Values(None) => "absent".to_owned(),
         Answer::Values(Some(values)) => list(values),
+        Answer::Score(None) => "no score".to_owned(),
+        Answer::Score(Some(score)) => score.get().to_string(),
+        Answer::Scored(members) => ranked(members),
         Answer::Changed(true) => "changed".to_owned(),
         Answer::Changed(false) => "not changed".to_owned(),
         Answer::Value(None) => "absent".to_owned(),
@@ -117,6 +122,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::WrongKind => "another kind of value",
         Refusal::NoSuchKey => "no such key",
         Refusal::OutOfRange => "no element in that place",
+        Refusal::NotANumber => "not a number",
     }
 }
 
@@ -157,7 +163,18 @@ pub(crate) fn value(value: &Value) -> String {
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
         Value::List(of) => list(of.elements()),
+        Value::Set(set) => {
+            let members: Vec<String> = set.iter().map(|(member, ())| words(member)).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::SortedSet(set) => ranked(set.ranked()),
     }
+}
+
+fn ranked(members: &[Scored]) -> String {
+    let members: Vec<String> =
+        members.iter().map(|(score, member)| format!("{} at {}", words(member), score.get())).collect();
+    format!("[{}]", members.join(", "))
 }
 
 fn list(elements: &[Arc<[u8]>]) -> String {

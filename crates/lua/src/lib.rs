@@ -78,6 +78,7 @@ pub use commands::{Commands, Level};
 pub use engine::{Engine, Inputs};
 pub use error::{Error, Limit};
 pub use limits::Limits;
+pub use number::number_text;
 pub use script::{Flags, Script, sha_of};
 pub use value::Value;
 pub use watch::Clock;

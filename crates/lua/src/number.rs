@@ -7,6 +7,11 @@ pub(crate) const TEXT_DIGITS: usize = 14;
 /// Digits of an argument of `redis.call`: enough that none is lost.
 pub(crate) const ARGUMENT_DIGITS: usize = 17;
 
+/// A number in as many digits as an argument has, which is also how Redis replies with one.
+pub fn number_text(number: f64) -> String {
+    format(number, ARGUMENT_DIGITS)
+}
+
 /// C's `%.{digits}g`.
 pub(crate) fn format(number: f64, digits: usize) -> String {
     if number.is_nan() {

@@ -66,6 +66,18 @@ pub enum Error {
     IndexRange,
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
+    #[error("ERR min or max is not a float")]
+    NotAScoreRange,
+    #[error("ERR resulting score is not a number (NaN)")]
+    NotANumber,
+    #[error("ERR XX and NX options at the same time are not compatible")]
+    ZaddNxWithXx,
+    #[error("ERR GT, LT, and/or NX options at the same time are not compatible")]
+    ZaddGtLtNx,
+    #[error("ERR INCR option supports a single increment-element pair")]
+    OneIncrementOnly,
+    #[error("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")]
+    LimitByRank,
     #[error("ERR hash value is not an integer")]
     HashValueNotAnInteger,
     #[error(
@@ -314,6 +326,7 @@ impl Error {
             Refusal::WrongKind => Self::WrongKind,
             Refusal::NoSuchKey => Self::NoSuchKey,
             Refusal::OutOfRange => Self::IndexRange,
+            Refusal::NotANumber => Self::NotANumber,
             Refusal::Overflow => Self::Overflow,
             Refusal::TooLarge => Self::TooLarge,
             Refusal::InvalidTtl => Self::InvalidExpire(command),

@@ -102,13 +102,13 @@ struct World<'w, 'r, L> {
 }
 
 impl<L: Look> Commands for World<'_, '_, L> {
-    fn call(&mut self, request: Vec<Bytes>, _resp3: bool) -> Value {
+    fn call(&mut self, request: Vec<Bytes>, resp3: bool) -> Value {
         let ended = || Value::Error(Bytes::from_static(b"ERR the script is ended"));
         if self.stop.is_some() {
             return ended();
         }
         match self.understand(request).map(|part| self.run(part)) {
-            Ok(Ok(reply)) => value(reply),
+            Ok(Ok(reply)) => value(reply, resp3),
             Ok(Err(stop)) => {
                 self.stop = Some(stop);
                 ended()
@@ -162,7 +162,8 @@ impl<L: Look> World<'_, '_, L> {
     }
 }
 
-fn value(reply: Reply) -> Value {
+fn value(reply: Reply, resp3: bool) -> Value {
+    let value = |reply| value(reply, resp3);
     let values = |replies: Vec<Reply>| replies.into_iter().map(value).collect();
     match reply {
         Reply::Simple(line) => Value::Status(line.into_owned().into()),
@@ -179,6 +180,12 @@ fn value(reply: Reply) -> Value {
         }
         Reply::Set(replies) => Value::Set(values(replies)),
         Reply::Map(pairs) => Value::Map(pairs.into_iter().map(|(key, of)| (value(key), value(of))).collect()),
+        Reply::Pairs(pairs) if resp3 => Value::Array(
+            pairs.into_iter().map(|(first, second)| values(vec![first, second])).map(Value::Array).collect(),
+        ),
+        Reply::Pairs(pairs) => Value::Array(
+            pairs.into_iter().flat_map(|(first, second)| [value(first), value(second)]).collect(),
+        ),
     }
 }
 

@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use domain::{
-    Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, State, Value,
+    Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, Set, SortedSet,
+    State, Value,
 };
 
 use crate::edit::Edit;
@@ -193,6 +194,22 @@ impl View<'_> {
         match self.value(key) {
             None => Ok(Arc::default()),
             Some(Value::List(list)) => Ok(list),
+            Some(_) => Err(Error::WrongKind),
+        }
+    }
+
+    pub(crate) fn set(&self, key: &Key) -> Result<Arc<Set>, Error> {
+        match self.value(key) {
+            None => Ok(Arc::default()),
+            Some(Value::Set(set)) => Ok(set),
+            Some(_) => Err(Error::WrongKind),
+        }
+    }
+
+    pub(crate) fn sorted_set(&self, key: &Key) -> Result<Arc<SortedSet>, Error> {
+        match self.value(key) {
+            None => Ok(Arc::default()),
+            Some(Value::SortedSet(set)) => Ok(set),
             Some(_) => Err(Error::WrongKind),
         }
     }

@@ -25,6 +25,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     Map(Vec<(Reply, Reply)>),
     Set(Vec<Reply>),
+    /// Arrays of two; in RESP2 one list of all.
+    Pairs(Vec<(Reply, Reply)>),
     Push(Vec<Reply>),
     /// One after the other, as many as a request named.
     Several(Vec<Reply>),
@@ -67,7 +69,9 @@ impl Reply {
             Self::Array(replies) | Self::Set(replies) | Self::Push(replies) | Self::Several(replies) => {
                 of_all(replies)
             }
-            Self::Map(pairs) => pairs.iter().map(|(key, value)| key.bytes() + value.bytes()).sum(),
+            Self::Map(pairs) | Self::Pairs(pairs) => {
+                pairs.iter().map(|(key, value)| key.bytes() + value.bytes()).sum()
+            }
             Self::Error(_)
             | Self::Integer(_)
             | Self::Null

@@ -4,6 +4,7 @@ use domain::{Lease, Made, NodeId, Serial};
 
 use crate::error::{known, required};
 use crate::key::{all_bytes_of, bytes_of, token_of, value_of, values_of};
+use crate::value::{score_of, scored, scored_of};
 use crate::{DecodeError, log};
 
 impl From<&domain::Outcome> for log::Outcome {
@@ -53,6 +54,12 @@ impl From<&domain::Answer> for log::Answer {
                 absent: values.is_none(),
                 values: all_bytes_of(values.as_deref().unwrap_or_default()),
             }),
+            domain::Answer::Score(score) => {
+                Answer::Score(log::ScoreAnswer { score: score.map(|score| score.get()) })
+            }
+            domain::Answer::Scored(members) => {
+                Answer::Scored(log::ScoredAnswer { members: members.iter().map(scored).collect() })
+            }
             domain::Answer::Conflict => Answer::Conflict(log::Conflict {}),
         };
         Self { answer: Some(answer) }
@@ -88,6 +95,10 @@ impl TryFrom<log::Answer> for domain::Answer {
                 (true, none) if none.is_empty() => Self::Values(None),
                 (true, _) => return Err(DecodeError::new("ValuesAnswer.values", "of an absent key")),
             },
+            Answer::Score(log::ScoreAnswer { score }) => Self::Score(score.map(score_of).transpose()?),
+            Answer::Scored(log::ScoredAnswer { members }) => {
+                Self::Scored(members.iter().map(scored_of).collect::<Result<_, _>>()?)
+            }
             Answer::Conflict(log::Conflict {}) => Self::Conflict,
         })
     }
@@ -129,6 +140,7 @@ impl From<domain::Refusal> for log::Refusal {
             domain::Refusal::WrongKind => Self::WrongKind,
             domain::Refusal::NoSuchKey => Self::NoSuchKey,
             domain::Refusal::OutOfRange => Self::OutOfRange,
+            domain::Refusal::NotANumber => Self::NotANumber,
         }
     }
 }
@@ -152,6 +164,7 @@ impl TryFrom<log::Refusal> for domain::Refusal {
             log::Refusal::WrongKind => Self::WrongKind,
             log::Refusal::NoSuchKey => Self::NoSuchKey,
             log::Refusal::OutOfRange => Self::OutOfRange,
+            log::Refusal::NotANumber => Self::NotANumber,
         })
     }
 }

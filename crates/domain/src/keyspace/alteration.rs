@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use super::hash::{Hash, HashChange};
 use super::list::{List, ListChange};
+use super::set::{Set, SetChange};
+use super::sorted_set::{SortedSet, SortedSetChange};
 use super::{Change, Key, Keyspace, Value};
 use crate::limits::ELEMENT_BYTES;
 use crate::{Answer, Expiry, Refusal};
 
-/// A change of a hash or a list. On an absent key it is done to an empty one; a key that loses its last element is gone. Its
+/// A change of a hash, a list, a set or a sorted set. On an absent key it is done to an empty one; a key that loses its last element is gone. Its
 /// end stays what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alteration {
     Hash(HashChange),
     List(ListChange),
+    Set(SetChange),
+    SortedSet(SortedSetChange),
 }
 
 /// What an alteration has done to a copy.
@@ -46,6 +50,8 @@ impl Keyspace {
         let Altered { answer, written } = match (&mut value, alteration) {
             (Value::Hash(hash), Alteration::Hash(change)) => Arc::make_mut(hash).alter(change)?,
             (Value::List(list), Alteration::List(change)) => Arc::make_mut(list).alter(change)?,
+            (Value::Set(set), Alteration::Set(change)) => Arc::make_mut(set).alter(change),
+            (Value::SortedSet(set), Alteration::SortedSet(change)) => Arc::make_mut(set).alter(change)?,
             _ => return Err(Refusal::WrongKind),
         };
         if written && value.is_empty_collection() {
@@ -63,6 +69,8 @@ impl Alteration {
         match self {
             Self::Hash(change) => change.makes(),
             Self::List(change) => change.makes(),
+            Self::Set(change) => change.makes(),
+            Self::SortedSet(change) => change.makes(),
         }
     }
 
@@ -71,14 +79,17 @@ impl Alteration {
         match self {
             Self::Hash(change) => change.frees(),
             Self::List(change) => change.frees(),
+            Self::Set(change) => change.frees(),
+            Self::SortedSet(change) => change.frees(),
         }
     }
 
     /// Whether it tells elements, which are gone then.
     pub(crate) fn pops(&self) -> bool {
         match self {
-            Self::Hash(_) => false,
+            Self::Hash(_) | Self::Set(_) => false,
             Self::List(change) => matches!(change, ListChange::Pop { .. }),
+            Self::SortedSet(change) => matches!(change, SortedSetChange::Pop { .. }),
         }
     }
 
@@ -87,6 +98,8 @@ impl Alteration {
         let texts = match self {
             Self::Hash(change) => change.texts(),
             Self::List(change) => change.texts(),
+            Self::Set(change) => change.texts(),
+            Self::SortedSet(change) => change.texts(),
         };
         texts.map(|text| ELEMENT_BYTES + text.len()).sum()
     }
@@ -95,6 +108,8 @@ impl Alteration {
         match self {
             Self::Hash(_) => Hash::default().into(),
             Self::List(_) => List::default().into(),
+            Self::Set(_) => Set::default().into(),
+            Self::SortedSet(_) => SortedSet::default().into(),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::hash::Hash;
 use super::list::List;
+use super::set::Set;
+use super::sorted_set::SortedSet;
 use crate::Refusal;
 use crate::digest::Feed;
 
@@ -15,6 +17,8 @@ pub enum Value {
     String(Arc<[u8]>),
     Hash(Arc<Hash>),
     List(Arc<List>),
+    Set(Arc<Set>),
+    SortedSet(Arc<SortedSet>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub enum Kind {
     String,
     Hash,
     List,
+    Set,
+    SortedSet,
 }
 
 impl Value {
@@ -30,6 +36,8 @@ impl Value {
             Self::String(_) => Kind::String,
             Self::Hash(_) => Kind::Hash,
             Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -48,6 +56,8 @@ impl Value {
             Self::String(value) => value.len(),
             Self::Hash(hash) => hash.bytes(),
             Self::List(list) => list.bytes(),
+            Self::Set(set) => set.bytes(),
+            Self::SortedSet(set) => set.bytes(),
         }
     }
 
@@ -56,6 +66,8 @@ impl Value {
             Self::String(_) => false,
             Self::Hash(hash) => hash.is_empty(),
             Self::List(list) => list.elements().is_empty(),
+            Self::Set(set) => set.is_empty(),
+            Self::SortedSet(set) => set.ranked().is_empty(),
         }
     }
 
@@ -74,6 +86,18 @@ impl Value {
                 feed.u64(2).u64(list.elements().len() as u64);
                 for element in list.elements() {
                     feed.bytes(element);
+                }
+            }
+            Self::Set(set) => {
+                feed.u64(3).u64(set.len() as u64);
+                for (member, ()) in set.iter() {
+                    feed.bytes(member);
+                }
+            }
+            Self::SortedSet(set) => {
+                feed.u64(4).u64(set.ranked().len() as u64);
+                for (score, member) in set.ranked() {
+                    feed.u64(score.get().to_bits()).bytes(member);
                 }
             }
         }
@@ -101,5 +125,17 @@ impl From<Hash> for Value {
 impl From<List> for Value {
     fn from(list: List) -> Self {
         Self::List(Arc::new(list))
+    }
+}
+
+impl From<Set> for Value {
+    fn from(set: Set) -> Self {
+        Self::Set(Arc::new(set))
+    }
+}
+
+impl From<SortedSet> for Value {
+    fn from(set: SortedSet) -> Self {
+        Self::SortedSet(Arc::new(set))
     }
 }

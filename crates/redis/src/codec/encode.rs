@@ -27,12 +27,22 @@ pub(crate) fn encode(reply: &Reply, protocol: Protocol, out: &mut BytesMut) {
         Reply::NullArray => out.put_slice(if resp3 { b"_\r\n" } else { b"*-1\r\n" }),
         Reply::Bool(truth) if resp3 => out.put_slice(if *truth { b"#t\r\n" } else { b"#f\r\n" }),
         Reply::Bool(truth) => header(out, b':', i64::from(*truth)),
-        Reply::Double(number) if resp3 => line(out, b',', &number.to_string()),
-        Reply::Double(number) => bulk(out, number.to_string().as_bytes()),
+        Reply::Double(number) if resp3 => line(out, b',', &lua::number_text(*number)),
+        Reply::Double(number) => bulk(out, lua::number_text(*number).as_bytes()),
         Reply::Array(items) => array(out, b'*', items, protocol),
         Reply::Set(items) => array(out, if resp3 { b'~' } else { b'*' }, items, protocol),
         Reply::Push(items) => array(out, if resp3 { b'>' } else { b'*' }, items, protocol),
         Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, protocol, out)),
+        Reply::Pairs(pairs) => {
+            header(out, b'*', if resp3 { pairs.len() } else { pairs.len() * 2 });
+            for (first, second) in pairs {
+                if resp3 {
+                    header(out, b'*', 2);
+                }
+                encode(first, protocol, out);
+                encode(second, protocol, out);
+            }
+        }
         Reply::Map(pairs) => {
             header(out, if resp3 { b'%' } else { b'*' }, if resp3 { pairs.len() } else { pairs.len() * 2 });
             for (key, value) in pairs {
@@ -93,6 +103,9 @@ mod tests {
             (Reply::NullArray, r"*-1\r\n", r"_\r\n"),
             (Reply::Bool(true), r":1\r\n", r"#t\r\n"),
             (Reply::Double(1.5), r"$3\r\n1.5\r\n", r",1.5\r\n"),
+            (Reply::Double(f64::NEG_INFINITY), r"$4\r\n-inf\r\n", r",-inf\r\n"),
+            (Reply::Double(1e21), r"$5\r\n1e+21\r\n", r",1e+21\r\n"),
+            (Reply::Pairs(vec![(one(), one())]), r"*2\r\n:1\r\n:1\r\n", r"*1\r\n*2\r\n:1\r\n:1\r\n"),
             (Reply::Array(vec![Reply::Null]), r"*1\r\n$-1\r\n", r"*1\r\n_\r\n"),
             (Reply::Set(vec![one()]), r"*1\r\n:1\r\n", r"~1\r\n:1\r\n"),
             (Reply::Push(vec![one()]), r"*1\r\n:1\r\n", r">1\r\n:1\r\n"),

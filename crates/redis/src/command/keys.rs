@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::{Action, Answer, Expiry, Hash, Key, Kind, SetCondition, Value};
+use domain::{Action, Answer, Expiry, Hash, Key, Kind, Set, SetCondition, SortedSet, Value};
 
 use super::connection::database;
 use super::{Arity, Call, Subcommand};
@@ -73,12 +73,14 @@ fn word(kind: Kind) -> &'static str {
         Kind::String => "string",
         Kind::Hash => "hash",
         Kind::List => "list",
+        Kind::Set => "set",
+        Kind::SortedSet => "zset",
     }
 }
 
 /// The kind that a client means by a word.
 pub(super) fn kind(name: &[u8]) -> Option<Kind> {
-    [Kind::String, Kind::Hash, Kind::List]
+    [Kind::String, Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet]
         .into_iter()
         .find(|kind| name.eq_ignore_ascii_case(word(*kind).as_bytes()))
 }
@@ -140,6 +142,9 @@ fn encoding(call: &mut Call<'_>) -> Result<Plan, Error> {
             Value::String(value) => string_encoding(value),
             Value::Hash(hash) => hash_encoding(hash),
             Value::List(_) => "quicklist",
+            Value::Set(set) if is_packed_integers(set) => "intset",
+            Value::Set(_) => "hashtable",
+            Value::SortedSet(set) => sorted_set_encoding(set),
         })
     })
 }
@@ -158,6 +163,19 @@ fn hash_encoding(hash: &Hash) -> &'static str {
     let are_short = hash.iter().all(|(field, value)| is_short(field) && is_short(value));
     if hash.len() <= PACKED_ELEMENTS_MAX && are_short { "listpack" } else { "hashtable" }
 }
+
+fn sorted_set_encoding(set: &SortedSet) -> &'static str {
+    let members = set.ranked();
+    let are_short = members.iter().all(|(_, member)| member.len() <= PACKED_BYTES_MAX);
+    if members.len() <= PACKED_ELEMENTS_MAX && are_short { "listpack" } else { "skiplist" }
+}
+
+/// Whether Redis would keep nothing but the integers, and in their order.
+pub(super) fn is_packed_integers(set: &Set) -> bool {
+    set.len() <= PACKED_INTEGERS_MAX && set.iter().all(|(member, ())| decode::integer(member).is_some())
+}
+
+const PACKED_INTEGERS_MAX: usize = 512;
 
 /// What Redis keeps in one piece of memory.
 const PACKED_ELEMENTS_MAX: usize = 128;

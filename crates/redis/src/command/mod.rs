@@ -3,7 +3,7 @@
 //! A handler takes its arguments and answers with a [`Plan`]; it changes nothing but the session. A request that it
 //! does not like is an [`Error`], and the connection lives on.
 //!
-//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`expiry`], [`keys`],
+//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`sets`], [`sorted_sets`] and [`scores`], [`expiry`], [`keys`],
 //! [`listing`], [`leases`], [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`],
 //! [`introspection`].
 
@@ -20,8 +20,11 @@ mod leases;
 mod listing;
 mod lists;
 mod ranges;
+mod scores;
 mod scripts;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 pub(crate) mod table;
 mod transactions;

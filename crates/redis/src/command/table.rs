@@ -3,7 +3,7 @@
 use super::{Arity, Handler, Keys, Kind, Spec, Subcommand};
 use super::{
     client, config, connection, expiry, hashes, info, introspection, keys, leases, listing, lists, ranges,
-    scripts, server, strings, transactions,
+    scripts, server, sets, sorted_sets, strings, transactions,
 };
 
 /// The commands of one door, sorted by name, so that they may be found by halving.
@@ -182,7 +182,9 @@ pub(crate) static COMMANDS: Table = Table(&[
     write("rpop", -2, ONE_KEY, lists::rpop),
     write("rpush", -3, ONE_KEY, lists::rpush),
     write("rpushx", -3, ONE_KEY, lists::rpushx),
+    write("sadd", -3, ONE_KEY, sets::sadd),
     listing("scan", -2, listing::scan),
+    read("scard", 2, ONE_KEY, sets::scard),
     not_for_scripts(container("script", scripts::SUBCOMMANDS)),
     Spec { is_for_scripts: true, ..session(server("select", 2, connection::select)) },
     write("set", -3, ONE_KEY, strings::set),
@@ -190,6 +192,10 @@ pub(crate) static COMMANDS: Table = Table(&[
     write("setex", 4, ONE_KEY, strings::setex),
     write("setnx", 3, ONE_KEY, strings::setnx),
     write("setrange", 4, ONE_KEY, ranges::setrange),
+    read("sismember", 3, ONE_KEY, sets::sismember),
+    read("smembers", 2, ONE_KEY, sets::smembers),
+    read("smismember", -3, ONE_KEY, sets::smismember),
+    write("srem", -3, ONE_KEY, sets::srem),
     read("strlen", 2, ONE_KEY, strings::strlen),
     read("substr", 4, ONE_KEY, ranges::getrange),
     server("time", 1, server::time),
@@ -200,6 +206,23 @@ pub(crate) static COMMANDS: Table = Table(&[
     not_for_scripts(server("unwatch", 1, transactions::unwatch)),
     not_for_scripts(server("wait", 3, server::wait)),
     Spec { kind: Kind::Read, keys: ALL_KEYS, ..transaction("watch", -2, transactions::watch) },
+    write("zadd", -4, ONE_KEY, sorted_sets::zadd),
+    read("zcard", 2, ONE_KEY, sorted_sets::zcard),
+    read("zcount", 4, ONE_KEY, sorted_sets::zcount),
+    write("zincrby", 4, ONE_KEY, sorted_sets::zincrby),
+    read("zmscore", -3, ONE_KEY, sorted_sets::zmscore),
+    write("zpopmax", -2, ONE_KEY, sorted_sets::zpopmax),
+    write("zpopmin", -2, ONE_KEY, sorted_sets::zpopmin),
+    read("zrange", -4, ONE_KEY, sorted_sets::zrange),
+    read("zrangebyscore", -4, ONE_KEY, sorted_sets::zrangebyscore),
+    read("zrank", 3, ONE_KEY, sorted_sets::zrank),
+    write("zrem", -3, ONE_KEY, sorted_sets::zrem),
+    write("zremrangebyrank", 4, ONE_KEY, sorted_sets::zremrangebyrank),
+    write("zremrangebyscore", 4, ONE_KEY, sorted_sets::zremrangebyscore),
+    read("zrevrange", -4, ONE_KEY, sorted_sets::zrevrange),
+    read("zrevrangebyscore", -4, ONE_KEY, sorted_sets::zrevrangebyscore),
+    read("zrevrank", 3, ONE_KEY, sorted_sets::zrevrank),
+    read("zscore", 3, ONE_KEY, sorted_sets::zscore),
 ]);
 
 #[cfg(test)]

@@ -75,6 +75,21 @@ fn lists() {
 }
 
 #[test]
+fn sets() {
+    hold(include_str!("sets.txt"), Options::default());
+}
+
+#[test]
+fn sorted_sets() {
+    hold(include_str!("sorted_sets.txt"), Options::default());
+}
+
+#[test]
+fn resp3() {
+    hold(include_str!("resp3.txt"), Options::default());
+}
+
+#[test]
 fn locks() {
     hold(include_str!("locks.txt"), Options::default());
 }

@@ -8,8 +8,8 @@ use domain::once::Remembered;
 use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, Lease, ListChange, LogTime, Made, Members,
-    NodeId, Once, Outcome, Refusal, RequestId, SealedHistory, Serial, SetCondition, Side, Stamp, State,
-    Tenure, Token, Traces, Value,
+    NodeId, Once, Outcome, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory,
+    Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token, Traces, Value,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -189,7 +189,41 @@ fn alteration() -> impl Strategy<Value = Alteration> {
         (any::<i64>(), value()).prop_map(|(index, element)| ListChange::Set { index, element }),
         any::<(i64, i64)>().prop_map(|(start, stop)| ListChange::Trim { start, stop }),
     ];
-    prop_oneof![hash.prop_map(Alteration::Hash), list.prop_map(Alteration::List)]
+    let set = prop_oneof![
+        values().prop_map(|members| SetChange::Add { members }),
+        values().prop_map(|members| SetChange::Remove { members }),
+    ];
+    let condition = || prop::sample::select(ScoreCondition::ALL.to_vec());
+    let bound = || (score(), any::<bool>()).prop_map(|(score, excluded)| ScoreBound { score, excluded });
+    let sorted_set = prop_oneof![
+        (vec((score(), value()), 0..4), condition(), any::<bool>()).prop_map(
+            |(members, condition, counts_changed)| SortedSetChange::Add {
+                members,
+                condition,
+                counts_changed
+            }
+        ),
+        (value(), score(), condition()).prop_map(|(member, by, condition)| SortedSetChange::Increment {
+            member,
+            by,
+            condition
+        }),
+        values().prop_map(|members| SortedSetChange::Remove { members }),
+        (bound(), bound())
+            .prop_map(|(min, max)| SortedSetChange::RemoveByScore { range: ScoreRange { min, max } }),
+        any::<(i64, i64)>().prop_map(|(start, stop)| SortedSetChange::RemoveByRank { start, stop }),
+        any::<(bool, u64)>().prop_map(|(greatest, count)| SortedSetChange::Pop { greatest, count }),
+    ];
+    prop_oneof![
+        hash.prop_map(Alteration::Hash),
+        list.prop_map(Alteration::List),
+        set.prop_map(Alteration::Set),
+        sorted_set.prop_map(Alteration::SortedSet),
+    ]
+}
+
+fn score() -> impl Strategy<Value = Score> {
+    any::<f64>().prop_filter_map("not a number", Score::new)
 }
 
 /// What a key may hold.
@@ -198,6 +232,10 @@ fn held() -> impl Strategy<Value = Value> {
         4 => value().prop_map(Value::from),
         1 => vec((value(), value()), 1..5).prop_map(|fields| fields.into_iter().collect::<domain::Hash>().into()),
         1 => vec(value(), 1..5).prop_map(|elements| elements.into_iter().collect::<domain::List>().into()),
+        1 => vec((value(), Just(())), 1..5)
+            .prop_map(|members| members.into_iter().collect::<domain::Set>().into()),
+        1 => vec((score(), value()), 1..5)
+            .prop_map(|members| members.into_iter().collect::<domain::SortedSet>().into()),
     ]
 }
 
@@ -224,7 +262,7 @@ fn lease() -> impl Strategy<Value = Lease> {
         .prop_map(|(holder, token, ttl_ms, remaining_ms)| Lease { holder, token, ttl_ms, remaining_ms })
 }
 
-pub(crate) const REFUSALS: [Refusal; 13] = [
+pub(crate) const REFUSALS: [Refusal; 14] = [
     Refusal::StaleStamp,
     Refusal::Late,
     Refusal::Overload,
@@ -238,6 +276,7 @@ pub(crate) const REFUSALS: [Refusal; 13] = [
     Refusal::WrongKind,
     Refusal::NoSuchKey,
     Refusal::OutOfRange,
+    Refusal::NotANumber,
 ];
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -259,6 +298,8 @@ fn one_answer() -> impl Strategy<Value = Answer> {
         (any::<bool>(), option::of(lease())).prop_map(|(granted, lease)| Answer::Lease { granted, lease }),
         node().prop_map(Answer::Node),
         option::of(vec(value(), 0..4)).prop_map(Answer::Values),
+        option::of(score()).prop_map(Answer::Score),
+        vec((score(), value()), 0..4).prop_map(Answer::Scored),
     ]
 }
 

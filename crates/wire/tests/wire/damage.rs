@@ -173,6 +173,9 @@ fn what_is_unknown_or_out_of_range_is_named() {
         wrong(Some(Action::Alter(log::Alter { key: key(), alteration: Some(push) }))),
         "ListPush.side"
     );
+    let range = log::alter::Alteration::SortedSetRemoveByScore(log::SortedSetRemoveByScore::default());
+    let alter = log::Alter { key: key(), alteration: Some(range) };
+    assert_eq!(wrong(Some(Action::Alter(alter))), "SortedSetRemoveByScore.min");
     let values = log::ValuesAnswer { absent: true, values: vec![Bytes::new()] };
     let answer = log::Answer { answer: Some(log::answer::Answer::Values(values)) };
     assert_eq!(what(domain::Answer::try_from(answer)), "ValuesAnswer.values");
@@ -236,6 +239,9 @@ fn rows_out_of_place_are_errors() {
     };
     let hash = |fields| Collection::Hash(log::Hash { fields });
     let list = |elements| Collection::List(log::List { elements });
+    let scored = |score, member: &'static str| log::ScoredMember { score, member: member.into() };
+    let ranked = |members| Collection::SortedSet(log::SortedSet { members });
+    assert_eq!(what(rows(vec![head(none()), holding("", ranked(vec![scored(f64::NAN, "a")]))])), "score");
     let one = || head(log::RowCounts { keys: 1, ..none() });
     assert!(rows(vec![one(), holding("", hash(vec![field()]))]).is_ok());
     for row in [
@@ -243,6 +249,10 @@ fn rows_out_of_place_are_errors() {
         holding("", list(vec![])),
         holding("", hash(vec![field(), field()])),
         holding("text", list(vec![Bytes::new()])),
+        holding("", Collection::Set(log::Members { members: vec!["a".into(), "a".into()] })),
+        holding("", ranked(vec![])),
+        holding("", ranked(vec![scored(2.0, "a"), scored(1.0, "b")])),
+        holding("", ranked(vec![scored(1.0, "a"), scored(2.0, "a")])),
     ] {
         assert_eq!(what(rows(vec![one(), row])), "KeyRow.collection");
     }

@@ -5,7 +5,8 @@ use domain::once::Remembered;
 use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
-    Refusal, RequestId, SealedHistory, Serial, SetCondition, Side, Stamp, Tenure, Token, Traces, Value,
+    Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory, Serial, SetChange,
+    SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
 };
 use std::sync::Arc;
 
@@ -207,9 +208,37 @@ fn alterations() -> Vec<(&'static str, Alteration)> {
         ("list-set", ListChange::Set { index: -1, element: text(b"b") }),
         ("list-trim", ListChange::Trim { start: 1, stop: -2 }),
     ];
+    let score = |number| Score::new(number).expect("a number");
+    let bound = |number, excluded| ScoreBound { score: score(number), excluded };
+    let set = [
+        ("set-add", SetChange::Add { members: vec![text(b"a")] }),
+        ("set-remove", SetChange::Remove { members: vec![text(b"a")] }),
+    ];
+    let condition = ScoreCondition::IfPresentAndLess;
+    let sorted_set = [
+        (
+            "sorted-set-add",
+            SortedSetChange::Add { members: vec![(score(1.5), text(b"a"))], condition, counts_changed: true },
+        ),
+        (
+            "sorted-set-increment",
+            SortedSetChange::Increment { member: text(b"a"), by: score(-1.0), condition },
+        ),
+        ("sorted-set-remove", SortedSetChange::Remove { members: vec![text(b"a")] }),
+        (
+            "sorted-set-remove-by-score",
+            SortedSetChange::RemoveByScore {
+                range: ScoreRange { min: bound(0.0, false), max: bound(f64::INFINITY, true) },
+            },
+        ),
+        ("sorted-set-remove-by-rank", SortedSetChange::RemoveByRank { start: 1, stop: -2 }),
+        ("sorted-set-pop", SortedSetChange::Pop { greatest: true, count: 3 }),
+    ];
+    let set = set.map(|(name, change)| (name, Alteration::Set(change)));
+    let sorted_set = sorted_set.map(|(name, change)| (name, Alteration::SortedSet(change)));
     let hash = hash.map(|(name, change)| (name, Alteration::Hash(change)));
     let list = list.map(|(name, change)| (name, Alteration::List(change)));
-    hash.into_iter().chain(list).collect()
+    hash.into_iter().chain(list).chain(set).chain(sorted_set).collect()
 }
 
 /// … and what is not a string.
@@ -218,6 +247,10 @@ fn the_encoding_of_elements_is_the_one_on_disks() {
     let text = |text: &[u8]| Arc::<[u8]>::from(text);
     let hash: domain::Hash = [(text(b"g"), text(b"w")), (text(b"f"), text(b"v"))].into_iter().collect();
     let list: domain::List = [text(b"b"), text(b"a")].into_iter().collect();
+    let score = |number| Score::new(number).expect("a number");
+    let set: domain::Set = [(text(b"b"), ()), (text(b"a"), ())].into_iter().collect();
+    let members = [(score(0.0), text(b"b")), (score(0.1), text(b"a"))];
+    let sorted_set: domain::SortedSet = members.clone().into_iter().collect();
     let row = |name: &[u8], value: Value| {
         let (token, revision) = (Token::from_u64(9).expect("small"), Serial(10));
         (Key::new(1, name), Entry { value, token, revision, end: None, ttl_ms: None })
@@ -228,11 +261,19 @@ fn the_encoding_of_elements_is_the_one_on_disks() {
         (id, Remembered { made, answer, until: LogTime::from_ms(41) })
     };
     let image = Image {
-        keys: vec![row(b"h", hash.into()), row(b"l", list.into())],
+        keys: vec![
+            row(b"h", hash.into()),
+            row(b"l", list.into()),
+            row(b"s", set.into()),
+            row(b"z", sorted_set.into()),
+        ],
         outcomes: vec![
             remembered(1, Answer::Values(None)),
             remembered(2, Answer::Values(Some(vec![text(b"a"), text(b"")]))),
             remembered(3, Answer::Refused(Refusal::WrongKind)),
+            remembered(4, Answer::Score(None)),
+            remembered(5, Answer::Score(Score::new(0.0))),
+            remembered(6, Answer::Scored(members.into())),
         ],
         ..Image::default()
     };

@@ -157,6 +157,9 @@ fn enumerations_have_the_same_names_on_both_sides() {
     for side in [domain::Side::Left, domain::Side::Right] {
         assert_eq!(format!("{side:?}"), format!("{:?}", log::Side::from(side)));
     }
+    for condition in domain::ScoreCondition::ALL {
+        assert_eq!(format!("{condition:?}"), format!("{:?}", log::ScoreCondition::from(condition)));
+    }
     for refusal in any::REFUSALS {
         assert_eq!(format!("{refusal:?}"), format!("{:?}", log::Refusal::from(refusal)));
     }
