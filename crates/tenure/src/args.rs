@@ -214,7 +214,7 @@ pub enum Config {
 
 #[derive(Subcommand, Debug)]
 pub enum Redis {
-    /// Say which clients and lock libraries work with a server. Exit code 1: not all of them.
+    /// Say which clients and lock libraries work with a server. Exit code: 0 all, 1 not all, 4 password, 5 unreachable.
     Doctor(Doctor),
 }
 

@@ -106,7 +106,9 @@ fn refused(error: &str) -> Answered {
         _ if error.starts_with("ERR value is not an integer") => returned(Reply::Failed, None),
         _ if error.starts_with("ERR this node is out of service") => Answered::Refused,
         _ if error.starts_with("ERR the key changed while the script ran") => Answered::Refused,
-        _ if error.starts_with("EXECABORT Transaction discarded because a WATCH before it failed") => Answered::Refused,
+        _ if error.starts_with("EXECABORT Transaction discarded because a WATCH before it failed") => {
+            Answered::Refused
+        }
         _ => panic!("refused with {error}"),
     }
 }

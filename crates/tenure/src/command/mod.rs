@@ -37,9 +37,13 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 async fn run_remote(args: Args) -> Result<()> {
-    let client = Client::new(args.endpoints)?;
-    let format = args.output;
-    match args.command {
+    let Args { endpoints, output: format, command } = args;
+    if let Command::Redis(Redis::Doctor(doctor)) = command {
+        // It asks other servers than the nodes.
+        return crate::doctor::run(doctor, format).await;
+    }
+    let client = Client::new(endpoints)?;
+    match command {
         Command::Init => cluster::init(&client, format).await,
         Command::Member(member) => cluster::member(&client, member, format).await,
         Command::Leader(leader) => cluster::leader(&client, leader, format).await,
@@ -51,11 +55,11 @@ async fn run_remote(args: Args) -> Result<()> {
             0 => Ok(()),
             level => std::process::exit(level),
         },
-        Command::Redis(Redis::Doctor(doctor)) => crate::doctor::run(doctor, format).await,
         Command::Bench(bench) => bench::run(&client, bench, format).await,
         Command::Dev(_)
         | Command::Node { .. }
         | Command::Config(_)
+        | Command::Redis(_)
         | Command::Completion { .. }
         | Command::LeaseGuard(_) => unreachable!("handled before"),
     }

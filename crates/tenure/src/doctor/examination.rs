@@ -8,7 +8,7 @@ use sha1::{Digest, Sha1};
 use super::catalogue::{self, Kind, Library, Step, Want};
 use super::resp::{Connection, Login, Trouble, Value};
 
-/// Leases of the examination, so that nothing stays of one that is cut off.
+/// Leases of the examination, so that nothing stays of one that is cut off but what huey gives no end.
 const TTL_MS: &str = "10000";
 
 /// What was found.

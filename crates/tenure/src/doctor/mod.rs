@@ -46,7 +46,8 @@ pub struct Doctor {
     password_file: Option<PathBuf>,
 }
 
-/// Exit code 0: everything asked works. 1: something does not, and the report says what.
+/// Exit code 0: everything asked works. 1: something does not, and the report says what. 4: the password is wrong or missing.
+/// 5: the server cannot be reached.
 pub async fn run(doctor: Doctor, format: Format) -> Result<()> {
     let libraries = chosen(&doctor.only)?;
     let login = Login { user: doctor.user.clone(), password: password(&doctor)? };
