@@ -157,7 +157,8 @@ pub(super) fn getex(call: &mut Call<'_>) -> Result<Plan, Error> {
     if key.name.starts_with(crate::plan::VIRTUAL_PREFIX) {
         return Err(Error::VirtualKey);
     }
-    let never = call.arguments.word("persist");
+    // As often as it stands there, as in Redis.
+    let never = std::iter::from_fn(|| call.arguments.word("persist").then_some(())).count() > 0;
     let end = if never { None } else { Some(expiry::option(call)?.ok_or(Error::Syntax)?) };
     call.arguments.finish()?;
     match end.map_or(Ok(Expiry::Never), |end| end.expiry(call)) {
