@@ -61,7 +61,8 @@ pub(crate) async fn run(cli: &Path, steps: usize, seed: u64) -> Result<()> {
         format!("seed {seed}; again: cargo xtask differential --steps {steps} --seed {seed}")
     })?;
     ensure!(seen.errors * 100 <= ERRORS_PERCENT_MAX * seen.steps, "too many errors: {seen:?}");
-    for kind in ["GET", "SET", "EXEC", "EVAL", "EVALSHA", "RENAME", "APPEND"] {
+    for kind in ["GET", "SET", "EXEC", "EVAL", "EVALSHA", "RENAME", "APPEND", "HSET", "LPUSH", "SADD", "ZADD"]
+    {
         ensure!(seen.answered.contains_key(kind), "{kind} never did anything: {seen:?}");
     }
     let Seen { steps, errors, answered } = seen;
