@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Tenure, Token};
+use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Published, Tenure, Token};
 
 /// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
 /// repeat (ticks, checkpoints, digest reports).
@@ -75,8 +75,12 @@ pub enum Action {
     /// End a lease that `holder` (and, when given, `token`) still has.
     Release { key: Key, holder: Arc<[u8]>, token: Option<Token> },
 
+    /// Send a message to whoever has subscribed to the channel, on every node, in the order of the log. Nothing of it is
+    /// kept.
+    Publish(Published),
+
     /// Run these as one command, in this order, if all guards hold; otherwise none of them. Each takes a serial of its
-    /// own, and one that is refused does not undo the others. They are actions on keys: [`Action::is_on_keys`].
+    /// own, and one that is refused does not undo the others. They act on keys or publish: [`Action::may_be_a_part`].
     Transaction { guards: Vec<Guard>, actions: Vec<Action> },
 
     /// The group as Raft's membership entry says; put here by the node itself when it applies that entry.
@@ -164,8 +168,8 @@ impl Action {
         }
     }
 
-    /// Whether it acts on keys and nothing else, as the parts of a transaction must.
-    pub fn is_on_keys(&self) -> bool {
+    /// Whether it acts on keys or publishes, as the parts of a transaction must.
+    pub fn may_be_a_part(&self) -> bool {
         match self {
             Self::Set { .. }
             | Self::SetMany { .. }
@@ -179,7 +183,8 @@ impl Action {
             | Self::Flush { .. }
             | Self::Acquire { .. }
             | Self::Renew { .. }
-            | Self::Release { .. } => true,
+            | Self::Release { .. }
+            | Self::Publish(_) => true,
             Self::Transaction { .. }
             | Self::Tick
             | Self::Members { .. }
@@ -260,7 +265,10 @@ impl Action {
     /// Whether this frees rather than fills: still accepted when the disk runs low.
     pub fn frees(&self) -> bool {
         if let Self::Transaction { actions, .. } = self {
-            return actions.iter().all(Self::frees);
+            // Whoever releases a lock may tell those who wait for it.
+            let is_message = |action: &Self| matches!(action, Self::Publish(_));
+            let is_all_messages = !actions.is_empty() && actions.iter().all(is_message);
+            return !is_all_messages && actions.iter().all(|action| action.frees() || is_message(action));
         }
         if let Self::Alter { alteration, .. } = self {
             return alteration.frees();
@@ -316,6 +324,7 @@ impl Action {
             Self::Acquire { key, holder, .. }
             | Self::Renew { key, holder, .. }
             | Self::Release { key, holder, .. } => key.name.len() + holder.len(),
+            Self::Publish(Published { channel, message, .. }) => channel.len() + message.len(),
             Self::Transaction { guards, actions } => {
                 guards.iter().map(Guard::bytes).sum::<usize>()
                     + actions.iter().map(|action| 64 + action.bytes()).sum::<usize>()

@@ -32,6 +32,7 @@ use planted::Bug;
 
 use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
+use crate::events::{Events, KeyEvent};
 use crate::keyspace::value::Kind;
 use crate::limits::{DATABASES, KEY_BYTES_MAX, KEYS_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use crate::{Answer, Epoch, ExpireCondition, Expiry, Guard, LogTime, Refusal, Serial, Token, Traces, Value};
@@ -121,6 +122,8 @@ pub(crate) struct Keyspace {
     /// Of what leaves no row, if anybody asks for it.
     pub(crate) traces: Option<Traces>,
     pub(crate) touched: Touched<Key>,
+    /// What happens to keys, and what is published between.
+    pub(crate) events: Events,
 }
 
 /// The moment and the name of the change that a command makes.
@@ -220,6 +223,20 @@ impl Keyspace {
         Some(entry)
     }
 
+    /// Removes a key because somebody asked for it.
+    pub(crate) fn delete(&mut self, serial: Serial, key: &Key) -> Option<Entry> {
+        let entry = self.remove(serial, key)?;
+        self.events.note(key, KeyEvent::Del);
+        Some(entry)
+    }
+
+    /// Removes a key because its end has come.
+    pub(crate) fn end(&mut self, serial: Serial, key: &Key) {
+        if self.remove(serial, key).is_some() {
+            self.events.note(key, KeyEvent::Expired);
+        }
+    }
+
     fn take_out(&mut self, key: &Key) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         self.sum.remove(row(key, &entry));
@@ -264,7 +281,7 @@ impl Keyspace {
                 held.push(key);
             }
         }
-        let removed = held.into_iter().filter(|key| self.remove(serial, key).is_some());
+        let removed = held.into_iter().filter(|key| self.delete(serial, key).is_some());
         Ok(Answer::Count(removed.count() as u64))
     }
 
@@ -297,7 +314,7 @@ impl Keyspace {
         let changes = holds && !(before.is_none() && after.is_none());
         if changes {
             let entry = Entry { end: after, ttl_ms, revision: change.serial, ..entry.clone() };
-            self.put(change, key, entry);
+            self.put_back(change, key, entry);
         }
         Ok(Answer::Changed(changes))
     }
@@ -330,12 +347,26 @@ impl Keyspace {
         } else if !is_there && self.len() >= KEYS_MAX {
             return Err(Refusal::Full);
         }
+        // As in Redis, where whatever was there before goes without a word.
+        self.events.note(&to, KeyEvent::New);
+        if moves {
+            self.events.note(from, KeyEvent::RenameFrom);
+        }
+        self.events.note(&to, if moves { KeyEvent::RenameTo } else { KeyEvent::CopyTo });
         let Change { epoch, serial, .. } = change;
         self.insert(to, Entry { token: Token::new(epoch, serial), revision: serial, ..entry });
         Ok(Answer::Changed(true))
     }
 
-    fn write(&mut self, change: Change, key: Key, value: Value, expiry: Expiry) -> Result<(), Refusal> {
+    /// `what` is the word for it.
+    fn write(
+        &mut self,
+        change: Change,
+        key: Key,
+        value: Value,
+        expiry: Expiry,
+        what: KeyEvent,
+    ) -> Result<(), Refusal> {
         if !key.fits() || value.bytes() > VALUE_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -355,15 +386,37 @@ impl Keyspace {
                 Entry { end, ttl_ms, ..fresh }
             }
         };
-        self.put(change, key, entry);
+        if !self.entries.contains_key(&key) {
+            self.events.note(&key, KeyEvent::New);
+        }
+        self.events.note(&key, what);
+        if entry.end.is_some() && expiry != Expiry::Keep {
+            self.events.note(&key, KeyEvent::Expire);
+        }
+        match entry.end {
+            Some(end) if end <= now => {
+                self.remove(serial, &key);
+                self.events.note(&key, KeyEvent::Expired);
+            }
+            _ => self.insert(key, entry),
+        }
         Ok(())
     }
 
-    /// A key whose end is not after the present is gone at once, as in Redis.
-    fn put(&mut self, change: Change, key: Key, entry: Entry) {
+    /// Gives a key that is there another end. If that is not after the present, the key is gone at once, as in Redis.
+    fn put_back(&mut self, change: Change, key: Key, entry: Entry) {
         match entry.end {
-            Some(end) if end <= change.now => drop(self.remove(change.serial, &key)),
-            _ => self.insert(key, entry),
+            Some(end) if end <= change.now => drop(self.delete(change.serial, &key)),
+            Some(_) => {
+                self.events.note(&key, KeyEvent::Expire);
+                self.insert(key, entry);
+            }
+            None => {
+                if self.entries.get(&key).is_some_and(|before| before.end.is_some()) {
+                    self.events.note(&key, KeyEvent::Persist);
+                }
+                self.insert(key, entry);
+            }
         }
     }
 }

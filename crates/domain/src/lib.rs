@@ -10,13 +10,14 @@
 //! parts: [`keyspace`] (keys and leases), [`transaction`] (several actions as one, and what they rely on) and
 //! [`scratch`] (what they would do), [`once`] (a command sent twice runs once) and `shelf` (where its
 //! rows stand), [`membership`],
-//! [`tenures`], [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
+//! [`tenures`], [`events`] (what whoever listens is told), [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
 pub mod changes;
 pub mod checkpoint;
 pub mod command;
 pub mod digest;
+pub mod events;
 pub mod history;
 pub mod image;
 pub mod keyspace;
@@ -36,6 +37,7 @@ pub use changes::{Changes, RowCounts, TakenChanges};
 pub use checkpoint::{Checkpoint, Integrity};
 pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, SetCondition};
 pub use digest::Digest;
+pub use events::{Classes, Event, Interest, KeyEvent, Published};
 pub use history::{AuditRecord, SealedHistory};
 pub use image::{Frozen, Image};
 pub use keyspace::alteration::Alteration;

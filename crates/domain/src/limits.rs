@@ -15,6 +15,12 @@ pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// of it costs a copy: about 20 µs of 2,048 elements, which are the most that there can be.
 pub const ELEMENT_BYTES: usize = 32;
 
+/// Longest name of a channel, in bytes, as a key's: channels are often named after one.
+pub const CHANNEL_BYTES_MAX: usize = KEY_BYTES_MAX;
+
+/// Longest message, in bytes, as a value's: what a client publishes is news of one.
+pub const MESSAGE_BYTES_MAX: usize = VALUE_BYTES_MAX;
+
 /// Most keys in all databases together. A lease server's working set, held in memory on each node.
 pub const KEYS_MAX: usize = 100_000;
 

@@ -83,7 +83,7 @@ pub enum Refusal {
     WallClock,
     /// There is no key to be renamed, or to be changed in place.
     NoSuchKey,
-    /// A transaction holds an action that is not on keys.
+    /// A transaction holds an action that neither is on keys nor publishes.
     NotOnKeys,
     /// The key holds another kind of value than the action is on.
     WrongKind,

@@ -12,12 +12,12 @@ use crate::checkpoint::{Checkpoint, Integrity};
 use crate::command::Audit;
 use crate::history::{AuditRecord, History};
 use crate::keyspace::{Change, Entry, Key, KeyCounts, Keyspace, Lease};
-use crate::limits::{DATABASES, KEYS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
+use crate::limits::{CHANNEL_BYTES_MAX, DATABASES, KEYS_PER_COMMAND_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::once::{Outcomes, Remembered};
 use crate::tenures::Tenures;
 use crate::{
-    Action, Answer, Command, Epoch, Guard, LogTime, Made, Members, NodeId, Outcome, Position, Refusal,
-    RequestId, SealedHistory, Serial, Tenure,
+    Action, Answer, Command, Epoch, Event, Guard, Interest, LogTime, Made, Members, NodeId, Outcome,
+    Position, Refusal, RequestId, SealedHistory, Serial, Tenure,
 };
 
 /// Everything that the log has decided.
@@ -79,7 +79,7 @@ impl State {
         self.now = self.now.max(time);
         while let Some(key) = self.keys.due(self.now) {
             self.serial = self.serial.next();
-            self.keys.remove(self.serial, &key);
+            self.keys.end(self.serial, &key);
         }
         self.outcomes.forget_until(self.now);
     }
@@ -130,6 +130,15 @@ impl State {
                 self.keys.renew(change, key, &holder, token, ttl_ms)?
             }
             Action::Release { key, holder, token } => self.keys.release(change, &key, &holder, token)?,
+
+            Action::Publish(published) => {
+                if published.channel.len() > CHANNEL_BYTES_MAX || published.message.len() > MESSAGE_BYTES_MAX
+                {
+                    return Err(Refusal::TooLarge);
+                }
+                self.keys.events.publish(published);
+                Answer::Done
+            }
 
             Action::Transaction { guards, actions } => self.transaction(at, guards, actions)?,
 
@@ -335,6 +344,23 @@ impl State {
     /// The history files sealed since the last call, for the shell to write.
     pub fn take_unwritten_history(&mut self) -> Vec<(SealedHistory, Vec<AuditRecord>)> {
         std::mem::take(&mut self.history.unwritten)
+    }
+}
+
+// For whoever listens.
+impl State {
+    pub fn interest(&self) -> Interest {
+        self.keys.events.interest
+    }
+
+    /// Begins or ends to note what happens.
+    pub fn listen(&mut self, interest: Interest) {
+        self.keys.events.interest = interest;
+    }
+
+    /// What has happened since the last call, in the order of the log.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.keys.events.take()
     }
 }
 

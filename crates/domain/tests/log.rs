@@ -6,8 +6,8 @@ use domain::command::Audit;
 use domain::limits::TTL_MS_MAX;
 use domain::{
     Action, Alteration, Cause, ExpireCondition, Expiry, Guard, HashChange, Key, ListChange, NodeId,
-    RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side,
-    SortedSetChange, Tenure, Token,
+    Published, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition,
+    Side, SortedSetChange, Tenure, Token,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -177,7 +177,9 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         }),
         audit().prop_map(Action::Audit),
     ];
-    let on_keys = prop_oneof![4 => keys, 5 => leases].boxed();
+    let publish = (value(), value(), any::<bool>())
+        .prop_map(|(channel, message, sharded)| Action::Publish(Published { channel, message, sharded }));
+    let on_keys = prop_oneof![4 => keys, 5 => leases, 1 => publish].boxed();
     let cluster = cluster.boxed();
     // Now and then with something in it that does not belong there.
     let part = prop_oneof![30 => on_keys.clone(), 1 => cluster.clone()];

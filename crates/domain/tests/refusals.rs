@@ -6,8 +6,8 @@ use domain::command::Audit;
 use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
 use domain::{
     Action, Alteration, Answer, Command, ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange,
-    LogTime, NodeId, Once, Outcome, Position, Refusal, RequestId, Score, ScoreBound, ScoreCondition,
-    ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State,
+    LogTime, NodeId, Once, Outcome, Position, Published, Refusal, RequestId, Score, ScoreBound,
+    ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State,
 };
 
 use crate::log::tenure;
@@ -103,6 +103,10 @@ fn actions() -> Vec<(&'static str, Action)> {
         ("renew", Action::Renew { key: k.clone(), holder: me.clone(), token: None, ttl_ms: Some(5) }),
         ("release", Action::Release { key: k, holder: me, token: None }),
         (
+            "publish",
+            Action::Publish(Published { channel: (*b"c").into(), message: (*b"m").into(), sharded: false }),
+        ),
+        (
             "transaction",
             Action::Transaction {
                 guards: vec![Guard::Key { key: transacted.clone(), as_of: Serial(3) }],
@@ -128,7 +132,7 @@ fn score(number: f64) -> Score {
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 22] = [
+const SPOILS: [Spoil; 24] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -228,6 +232,20 @@ const SPOILS: [Spoil; 22] = [
             _ => return None,
         }
         Some(())
+    }),
+    ("long channel", |_, command| match &mut command.action {
+        Action::Publish(published) => {
+            published.channel = vec![0; 1025].into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("long message", |_, command| match &mut command.action {
+        Action::Publish(published) => {
+            published.message = vec![0; 65_537].into();
+            Some(())
+        }
+        _ => None,
     }),
     ("long text", |_, command| match &mut command.action {
         Action::Flush { audit, .. } | Action::ReserveNode { audit } | Action::Audit(audit) => {
@@ -398,7 +416,8 @@ fn every_action_changes_something() {
         let before = without_serial(&state);
         let outcome = state.apply(at, Command::harmless(action));
         assert!(!matches!(outcome.answer, Answer::Refused(_)), "{name}: {outcome:?}");
-        assert_eq!(without_serial(&state) == before, name == "tick", "{name}: {outcome:?}");
+        let only_passes = ["tick", "publish"].contains(&name);
+        assert_eq!(without_serial(&state) == before, only_passes, "{name}: {outcome:?}");
     }
 }
 

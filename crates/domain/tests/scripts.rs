@@ -20,6 +20,7 @@
 //! | `flush [DATABASE]`, `audit`, `reserve`, each with `[by=TEXT] [reason=TEXT]` | an operator's acts |
 //! | `members VOTER… [learner=N…]`, `tenure term=N node=N [from=N] [cause=CAUSE]` | the group and its leaders |
 //! | `checkpoint`, `report NODE [own\|HEX] [checkpoint=INDEX]` | comparing digests |
+//! | `publish CHANNEL MESSAGE [sharded]` | sends a message |
 //! | `tick` | nothing but its entry's stamp |
 //! | `multi`, then commands, then `exec [K@SERIAL…] [database=N@SERIAL]` | a transaction of them, with guards |
 //!
@@ -28,7 +29,7 @@
 //! and `times=N`, which applies it so often and shows the last answer.
 //!
 //! What is no command of the log: `show [outcomes|members|tenures|history|checkpoint]`, `written` (the history
-//! files that the shell would write now), `fill N` (sets N keys), `restart` (through an image, as from a snapshot)
+//! files that the shell would write now), `listen [messages] [keys] [new]` and `heard` (what has happened since), `fill N` (sets N keys), `restart` (through an image, as from a snapshot)
 //! and `restore epoch=N` (through an image with a raised epoch, as from a backup).
 
 use std::fmt::Write as _;
@@ -37,14 +38,15 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::limits::VALID_MS;
 use domain::{
-    Action, Alteration, Cause, Command, Digest, Epoch, ExpireCondition, Expiry, Guard, HashChange, Image,
-    Key, ListChange, LogTime, NodeId, Once, Outcome, Position, RequestId, Score, ScoreBound, ScoreCondition,
-    ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token,
+    Action, Alteration, Cause, Classes, Command, Digest, Epoch, Event, ExpireCondition, Expiry, Guard,
+    HashChange, Image, Interest, Key, ListChange, LogTime, NodeId, Once, Outcome, Position, Published,
+    RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side,
+    SortedSetChange, Stamp, State, Tenure, Token,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 
 use crate::words::{
-    Result, act, in_words, milliseconds, name, number, parse_key, sealed, seconds, text, time, value,
+    Result, act, in_words, milliseconds, name, number, parse_key, sealed, seconds, text, time, value, words,
 };
 
 /// One test for each script, and one that none is forgotten.
@@ -71,6 +73,7 @@ scripts! {
     checkpoint_agreement
     copies
     epoch_raised
+    events
     expire_conditions
     expiry_order
     flush_leaves_an_audit_record
@@ -132,6 +135,8 @@ impl Runner for Script {
             "entry" => self.entry(&mut args)?,
             "show" => self.show(args.next_pos())?,
             "written" => self.written()?,
+            "listen" => self.listen(&mut args)?,
+            "heard" => self.heard()?,
             "fill" => self.fill(number(args.next_pos().ok_or("how many keys?")?)?),
             "restart" => self.rebuild(|_| ()),
             "restore" => {
@@ -254,6 +259,38 @@ impl Script {
             _ => return Err("an id is client/HEX or node/INCARNATION/SEQUENCE".into()),
         };
         Ok(Some(Once { id, valid_until }))
+    }
+
+    fn listen(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<String> {
+        let mut interest = Interest::default();
+        while let Some(word) = args.next_pos() {
+            match word {
+                "messages" => interest.messages = true,
+                "keys" => {
+                    interest.keys |= Classes::GENERIC | Classes::STRING | Classes::EXPIRED;
+                    interest.keys |= Classes::HASH | Classes::LIST;
+                    interest.keys |= Classes::SET | Classes::SORTED_SET;
+                }
+                "new" => interest.keys |= Classes::NEW,
+                _ => return Err(format!("what is {word}?").into()),
+            }
+        }
+        self.state.listen(interest);
+        Ok("listening".to_owned())
+    }
+
+    fn heard(&mut self) -> Result<String> {
+        let mut output = String::new();
+        for event in self.state.take_events() {
+            match event {
+                Event::Published(Published { channel, message, sharded }) => {
+                    let sharded = if sharded { " (sharded)" } else { "" };
+                    writeln!(output, "{}{sharded}: {}", words(&channel), words(&message))?;
+                }
+                Event::Key { key, what } => writeln!(output, "{} {}", what.word(), name(&key))?,
+            }
+        }
+        Ok(if output.is_empty() { "nothing".to_owned() } else { output })
     }
 
     fn fill(&mut self, keys: u64) -> String {
@@ -409,6 +446,11 @@ impl Script {
                 let database = args.next_pos().map(str::parse).transpose()?;
                 Action::Flush { database, audit: audit("flush", args) }
             }
+            "publish" => Action::Publish(Published {
+                channel: text(args.next_pos().ok_or("no channel")?),
+                message: text(args.next_pos().ok_or("no message")?),
+                sharded: word(args, "sharded")?,
+            }),
             "audit" => Action::Audit(audit("note", args)),
             "reserve" => Action::ReserveNode { audit: audit("reserve", args) },
             "members" => {

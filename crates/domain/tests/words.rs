@@ -118,7 +118,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::TooLarge => "too large",
         Refusal::InvalidTtl => "the length is out of range",
         Refusal::WallClock => "an end by the wall clock",
-        Refusal::NotOnKeys => "an action that is not on keys",
+        Refusal::NotOnKeys => "an action that may not be a part",
         Refusal::WrongKind => "another kind of value",
         Refusal::NoSuchKey => "no such key",
         Refusal::OutOfRange => "no element in that place",

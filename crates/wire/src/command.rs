@@ -1,6 +1,6 @@
 //! The one encoding of a command.
 
-use domain::{Action, NodeId};
+use domain::{Action, NodeId, Published};
 
 use crate::error::{known, required, u128_of};
 use crate::key::{bytes_of, database_of, key_of, set_condition_of, set_condition_parts, token_of, value_of};
@@ -99,6 +99,12 @@ impl From<&Action> for kind::Action {
                 token: token.map(|token| token.as_u64()),
             }),
 
+            Action::Publish(Published { channel, message, sharded }) => Self::Publish(log::Publish {
+                channel: bytes_of(channel),
+                message: bytes_of(message),
+                sharded: *sharded,
+            }),
+
             Action::Transaction { guards, actions } => Self::Transaction(log::Transaction {
                 guards: guards.iter().map(Into::into).collect(),
                 actions: actions
@@ -191,6 +197,10 @@ impl TryFrom<kind::Action> for Action {
                 holder: value_of(&holder),
                 token: token.map(|token| token_of("Release.token", token)).transpose()?,
             },
+
+            kind::Action::Publish(log::Publish { channel, message, sharded }) => {
+                Self::Publish(Published { channel: value_of(&channel), message: value_of(&message), sharded })
+            }
 
             kind::Action::Transaction(log::Transaction { guards, actions }) => Self::Transaction {
                 guards: guards.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,

@@ -10,7 +10,7 @@ use crate::{DecodeError, log};
 /// The newest format of entries that this program reads. It writes each in the oldest that has all that is in it, so that
 /// nodes of the release before go on until a new kind of command is used.
 ///
-/// 2: transactions, copies of keys, changes of elements.
+/// 2: transactions, copies of keys, changes of elements, messages.
 pub const FORMAT_VERSION: u32 = 2;
 const FORMAT_VERSION_MIN: u32 = 1;
 
@@ -44,7 +44,10 @@ pub fn encode_payload(payload: &Payload) -> Bytes {
 
 fn version(payload: &Payload) -> u32 {
     let is_new = |command: &Command| {
-        matches!(command.action, Action::Transaction { .. } | Action::Copy { .. } | Action::Alter { .. })
+        matches!(
+            command.action,
+            Action::Transaction { .. } | Action::Copy { .. } | Action::Alter { .. } | Action::Publish(_)
+        )
     };
     match payload {
         Payload::Batch { commands, .. } if commands.iter().any(is_new) => 2,

@@ -9,7 +9,7 @@ use super::set::{Set, SetChange};
 use super::sorted_set::{SortedSet, SortedSetChange};
 use super::{Change, Key, Keyspace, Value};
 use crate::limits::ELEMENT_BYTES;
-use crate::{Answer, Expiry, Refusal};
+use crate::{Answer, Expiry, KeyEvent, Refusal};
 
 /// A change of a hash, a list, a set or a sorted set. On an absent key it is done to an empty one; a key that loses its last element is gone. Its
 /// end stays what it is.
@@ -43,6 +43,7 @@ impl Keyspace {
         key: Key,
         alteration: Alteration,
     ) -> Result<Answer, Refusal> {
+        let what = alteration.word();
         let mut value = match self.entries.get(&key) {
             Some(entry) => entry.value.clone(),
             None => alteration.empty(),
@@ -55,15 +56,25 @@ impl Keyspace {
             _ => return Err(Refusal::WrongKind),
         };
         if written && value.is_empty_collection() {
-            self.remove(change.serial, &key);
+            self.events.note(&key, what);
+            self.delete(change.serial, &key);
         } else if written {
-            self.write(change, key, value, Expiry::Keep)?;
+            self.write(change, key, value, Expiry::Keep, what)?;
         }
         Ok(answer)
     }
 }
 
 impl Alteration {
+    fn word(&self) -> KeyEvent {
+        match self {
+            Self::Hash(change) => change.word(),
+            Self::List(change) => change.word(),
+            Self::Set(change) => change.word(),
+            Self::SortedSet(change) => change.word(),
+        }
+    }
+
     /// Whether it may make a key present.
     pub(crate) fn makes(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::alteration::Altered;
 use super::named::Named;
 use super::strings;
-use crate::{Answer, Refusal};
+use crate::{Answer, KeyEvent, Refusal};
 
 pub type Hash = Named<Arc<[u8]>>;
 
@@ -55,6 +55,14 @@ impl Hash {
 }
 
 impl HashChange {
+    pub(super) fn word(&self) -> KeyEvent {
+        match self {
+            Self::Set { .. } => KeyEvent::HSet,
+            Self::Remove { .. } => KeyEvent::HDel,
+            Self::Increment { .. } => KeyEvent::HIncrBy,
+        }
+    }
+
     /// Whether it may make a hash that was not there.
     pub(super) fn makes(&self) -> bool {
         !matches!(self, Self::Remove { .. })

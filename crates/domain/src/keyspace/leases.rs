@@ -6,7 +6,7 @@ use planted::Bug;
 
 use super::{Change, Entry, Key, Keyspace, Lease, end_of};
 use crate::limits::TTL_MS_MAX;
-use crate::{Answer, Expiry, LogTime, Refusal, Token};
+use crate::{Answer, Expiry, KeyEvent, LogTime, Refusal, Token};
 
 impl Keyspace {
     pub(crate) fn acquire(
@@ -31,7 +31,7 @@ impl Keyspace {
             let fenced = self.remove(change.serial, &key).expect("it was just read");
             assert!(fenced.token < Token::new(change.epoch, change.serial), "a token went back on {key:?}");
         }
-        self.write(change, key.clone(), holder.into(), Expiry::InMs(ttl_ms))?;
+        self.write(change, key.clone(), holder.into(), Expiry::InMs(ttl_ms), KeyEvent::Set)?;
         Ok(Answer::Lease { granted: true, lease: self.lease(&key, change.now)? })
     }
 
@@ -55,7 +55,7 @@ impl Keyspace {
         let entry = Entry { end, ttl_ms, revision: change.serial, ..entry.clone() };
         let lease = entry.lease(change.now)?;
         if !planted::is(Bug::EndNotProlonged) {
-            self.put(change, key, entry);
+            self.put_back(change, key, entry);
         }
         Ok(Answer::Lease { granted: true, lease: Some(lease) })
     }
@@ -69,7 +69,7 @@ impl Keyspace {
     ) -> Result<Answer, Refusal> {
         let granted = self.held(key, holder, token)?.is_some();
         if granted {
-            self.remove(change.serial, key);
+            self.delete(change.serial, key);
         }
         Ok(Answer::Lease { granted, lease: self.lease(key, change.now)? })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::alteration::Altered;
 use super::span::{place, span};
 use crate::limits::ELEMENT_BYTES;
-use crate::{Answer, Refusal};
+use crate::{Answer, KeyEvent, Refusal};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List(Vec<Arc<[u8]>>);
@@ -111,6 +111,18 @@ impl FromIterator<Arc<[u8]>> for List {
 }
 
 impl ListChange {
+    pub(super) fn word(&self) -> KeyEvent {
+        match self {
+            Self::Push { side: Side::Left, .. } => KeyEvent::LPush,
+            Self::Push { side: Side::Right, .. } => KeyEvent::RPush,
+            Self::Pop { side: Side::Left, .. } => KeyEvent::LPop,
+            Self::Pop { side: Side::Right, .. } => KeyEvent::RPop,
+            Self::Remove { .. } => KeyEvent::LRem,
+            Self::Set { .. } => KeyEvent::LSet,
+            Self::Trim { .. } => KeyEvent::LTrim,
+        }
+    }
+
     /// Whether it may make a list that was not there.
     pub(super) fn makes(&self) -> bool {
         matches!(self, Self::Push { if_present: false, .. })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::alteration::Altered;
 use super::named::Named;
+use crate::KeyEvent;
 
 pub type Set = Named<()>;
 
@@ -32,6 +33,13 @@ impl Set {
 }
 
 impl SetChange {
+    pub(super) fn word(&self) -> KeyEvent {
+        match self {
+            Self::Add { .. } => KeyEvent::SAdd,
+            Self::Remove { .. } => KeyEvent::SRem,
+        }
+    }
+
     /// Whether it may make a set that was not there.
     pub(super) fn makes(&self) -> bool {
         matches!(self, Self::Add { .. })

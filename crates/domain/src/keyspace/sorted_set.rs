@@ -10,7 +10,7 @@ use super::alteration::Altered;
 use super::score::Score;
 use super::span::span;
 use crate::limits::ELEMENT_BYTES;
-use crate::{Answer, Refusal};
+use crate::{Answer, KeyEvent, Refusal};
 
 /// A score and its member.
 pub type Scored = (Score, Arc<[u8]>);
@@ -208,6 +208,18 @@ impl ScoreCondition {
 }
 
 impl SortedSetChange {
+    pub(super) fn word(&self) -> KeyEvent {
+        match self {
+            Self::Add { .. } => KeyEvent::ZAdd,
+            Self::Increment { .. } => KeyEvent::ZIncr,
+            Self::Remove { .. } => KeyEvent::ZRem,
+            Self::RemoveByScore { .. } => KeyEvent::ZRemRangeByScore,
+            Self::RemoveByRank { .. } => KeyEvent::ZRemRangeByRank,
+            Self::Pop { greatest: false, .. } => KeyEvent::ZPopMin,
+            Self::Pop { greatest: true, .. } => KeyEvent::ZPopMax,
+        }
+    }
+
     /// Whether it may make a sorted set that was not there.
     pub(super) fn makes(&self) -> bool {
         matches!(self, Self::Add { .. } | Self::Increment { .. })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Change, Key, Keyspace};
 use crate::limits::{KEYS_MAX, VALUE_BYTES_MAX};
-use crate::{Answer, ExpireCondition, Expiry, Refusal, Serial, SetCondition};
+use crate::{Answer, ExpireCondition, Expiry, KeyEvent, Refusal, Serial, SetCondition};
 
 impl Keyspace {
     pub(crate) fn set(
@@ -27,7 +27,7 @@ impl Keyspace {
             SetCondition::IfNotEqual(value) => present()? != Some(value),
         };
         if holds {
-            self.write(change, key, value.into(), expiry)?;
+            self.write(change, key, value.into(), expiry, KeyEvent::Set)?;
         }
         Ok(Answer::Set { written: holds, previous: before })
     }
@@ -48,7 +48,7 @@ impl Keyspace {
             return Err(Refusal::Full);
         }
         for (key, value) in pairs {
-            self.write(change, key, value.into(), Expiry::Never)?;
+            self.write(change, key, value.into(), Expiry::Never, KeyEvent::Set)?;
         }
         Ok(Answer::Changed(true))
     }
@@ -61,13 +61,13 @@ impl Keyspace {
 
     pub(crate) fn increment(&mut self, change: Change, key: Key, by: i64) -> Result<Answer, Refusal> {
         let (sum, text) = sum(self.string(&key)?, by)?;
-        self.write(change, key, text.into(), Expiry::Keep)?;
+        self.write(change, key, text.into(), Expiry::Keep, KeyEvent::IncrBy)?;
         Ok(Answer::Integer(sum))
     }
 
     pub(crate) fn take(&mut self, serial: Serial, key: &Key) -> Result<Answer, Refusal> {
         let value = self.string(key)?.cloned();
-        self.remove(serial, key);
+        self.delete(serial, key);
         Ok(Answer::Value(value))
     }
 

@@ -21,7 +21,7 @@ impl State {
         if guards.len() > TRANSACTION_GUARDS_MAX || actions.len() > TRANSACTION_ACTIONS_MAX {
             return Err(Refusal::TooLarge);
         }
-        if !actions.iter().all(Action::is_on_keys) {
+        if !actions.iter().all(Action::may_be_a_part) {
             return Err(Refusal::NotOnKeys);
         }
         if self.answer_bytes_max(&actions) > TRANSACTION_ANSWER_BYTES_MAX {

@@ -8,8 +8,9 @@ use domain::once::Remembered;
 use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, Lease, ListChange, LogTime, Made, Members,
-    NodeId, Once, Outcome, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory,
-    Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token, Traces, Value,
+    NodeId, Once, Outcome, Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange,
+    SealedHistory, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token,
+    Traces, Value,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -163,7 +164,9 @@ fn action() -> impl Strategy<Value = Action> {
                 .prop_map(|(node, checkpoint, digest)| Action::ReportDigest { node, checkpoint, digest }),
             audit().prop_map(|audit| Action::Audit(Box::new(audit))),
         ];
-    let on_keys = prop_oneof![8 => keys, 3 => leases].boxed();
+    let publish = (value(), value(), any::<bool>())
+        .prop_map(|(channel, message, sharded)| Action::Publish(Published { channel, message, sharded }));
+    let on_keys = prop_oneof![8 => keys, 3 => leases, 1 => publish].boxed();
     let transaction = (vec(guard(), 0..4), vec(on_keys.clone(), 0..4))
         .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
     prop_oneof![11 => on_keys, 6 => cluster, 2 => transaction]

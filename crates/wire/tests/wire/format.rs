@@ -5,8 +5,8 @@ use domain::once::Remembered;
 use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
-    Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory, Serial, SetChange,
-    SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
+    Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory, Serial,
+    SetChange, SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
 };
 use std::sync::Arc;
 
@@ -187,6 +187,12 @@ fn the_encoding_of_version_2_is_the_one_on_disks() {
     let mut now = format!("transaction {}\n", hex(&wire::encode_payload(&transaction)));
     let copy = Action::Copy { from: key(), to: Key::new(0, *b"l"), if_absent: true, moves: true };
     now.push_str(&format!("copy {}\n", hex(&wire::encode_payload(&batch(vec![Command::harmless(copy)])))));
+    let publish =
+        Action::Publish(Published { channel: (*b"c").into(), message: (*b"m").into(), sharded: true });
+    now.push_str(&format!(
+        "publish {}\n",
+        hex(&wire::encode_payload(&batch(vec![Command::harmless(publish)])))
+    ));
     for block in wire::encode_state(&image, Digest(0xab)) {
         now.push_str(&format!("state {}\n", hex(&block)));
     }
