@@ -6,7 +6,7 @@
 //! machine applies it to [`domain::State`], and the outcome goes back the same way.
 //!
 //! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the door)
-//! and `watch`, `router` and `link` (entry side), `sequencer` (leader side), `reads` and `rounds`, `machine` and
+//! and `watch` and `journal` (what was applied), `router` and `link` (entry side), `sequencer` (leader side), `reads` and `rounds`, `machine` and
 //! `log_store` (openraft's storage on ours), `sealed` (history files), `materialise` (the state for a fast restart),
 //! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
@@ -16,6 +16,7 @@ pub mod environment;
 mod error;
 mod housekeeping;
 mod incoming;
+mod journal;
 mod leadership;
 pub mod limits;
 mod link;
@@ -45,6 +46,7 @@ pub use admin::Change;
 pub use environment::Environment;
 pub use error::{AdminError, Error, ProposeError, ReadError};
 pub use incoming::Incoming;
+pub use journal::Heard;
 pub use metrics::Metrics;
 pub use options::{Options, Timeouts};
 pub use reads::Reading;

@@ -74,6 +74,10 @@ pub const COMMIT_NEWS_DELAY: Duration = Duration::from_millis(1);
 /// Bytes of log read at once to be applied.
 pub const APPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Messages and events that wait to be handed out on this node, by their bytes. They wait for another thread, which takes
+/// them within milliseconds; beyond this it is stuck, and what it missed is lost to those who listen.
+pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// A snapshot install may take this long. It must exceed the worst install: a sender that gives up earlier
 /// makes the receiver queue one install behind another.
 pub const SNAPSHOT_INSTALL_TIMEOUT: Duration = Duration::from_secs(120);

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use domain::{
-    Action, Answer, AuditRecord, Command, Digest, Frozen, Image, LogTime, NodeId, Outcome, Position,
+    Action, Answer, AuditRecord, Command, Digest, Event, Frozen, Image, LogTime, NodeId, Outcome, Position,
     SealedHistory, Stamp, State,
 };
 use futures_util::{Stream, TryStreamExt};
@@ -41,6 +41,8 @@ pub(crate) struct Machine {
     membership: StoredMembership,
     /// History files that the last entry sealed, until they are durable.
     unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+    /// What happened in the last entry, if somebody listens.
+    events: Vec<Event>,
     /// Somebody takes the changes of the state.
     is_tracked: bool,
 }
@@ -54,6 +56,7 @@ impl Machine {
             last_applied: None,
             membership: StoredMembership::default(),
             unwritten: Vec::new(),
+            events: Vec::new(),
             is_tracked: false,
         }
     }
@@ -129,6 +132,7 @@ impl Machine {
         let ended = state.serial().0 - serial_before - outcomes.iter().map(Outcome::serials).sum::<u64>();
         let next_end = state.next_end();
         self.unwritten = state.take_unwritten_history();
+        self.events = state.take_events();
         drop(state);
         self.shared.next_end.send_if_modified(|seen| std::mem::replace(seen, next_end) != next_end);
         self.shared.metrics.commands_applied.add(commands);
@@ -155,8 +159,10 @@ impl Machine {
         }
     }
 
-    fn publish_applied(&self) {
+    /// Tells whoever waits for it, and whoever listens to what happened.
+    fn publish_applied(&mut self) {
         if let Some(id) = self.last_applied {
+            self.shared.journal.put(id.index, std::mem::take(&mut self.events));
             self.shared.applied.send_replace(Applied { term: *id.leader_id, index: id.index });
         }
     }
@@ -171,7 +177,14 @@ impl Machine {
             state.track_changes(true);
         }
         self.shared.known.fetch_max(meta.last_log_id.map_or(0, |id| id.index), Ordering::Release);
-        *self.shared.state.write() = state;
+        let mut present = self.shared.state.write();
+        let interest = present.interest();
+        state.listen(interest);
+        *present = state;
+        drop(present);
+        if !interest.is_none() {
+            self.shared.journal.lose();
+        }
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         *self.shared.membership.write() = self.membership.clone();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::command::Audit;
-use domain::{Action, NodeId, Outcome, RequestId, State, Tenure};
+use domain::{Action, Interest, NodeId, Outcome, RequestId, State, Tenure};
 use futures_util::{Stream, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -18,6 +18,7 @@ use crate::admin::{self, Admin};
 use crate::environment::{Environment, Socket};
 use crate::housekeeping::keep_house;
 use crate::incoming::Incoming;
+use crate::journal::Heard;
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, OUTCOME_WAIT,
     PEER_MESSAGE_BYTES_MAX, RESET_STREAMS_MAX,
@@ -298,6 +299,20 @@ impl Replica {
     /// Ticks whenever something was applied here, and whenever [`Replica::watch_standing`] does.
     pub fn watch(&self) -> Watch {
         Watch::new(&self.shared)
+    }
+
+    /// Begins or ends to note what happens in the log. Of everything applied here after the index that it gives,
+    /// [`Replica::hear`] will tell what is of interest; of what was applied before, perhaps.
+    pub fn listen(&self, interest: Interest) -> u64 {
+        let mut state = self.shared.state.write();
+        state.listen(interest);
+        // The state may be one entry ahead of this: what is in doubt is told.
+        self.shared.applied.borrow().index
+    }
+
+    /// What has happened here since the last call, as soon as there is something; for one caller, who may give up waiting.
+    pub async fn hear(&self) -> Heard {
+        self.shared.journal.take().await
     }
 
     /// Ticks whenever the leader changed, or this node began or ended to drain, or went out of service.

@@ -11,6 +11,7 @@ use wire::peer;
 
 use crate::clock::LogClock;
 use crate::environment::Environment;
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::peer::Channels;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) state: RwLock<State>,
     pub(crate) membership: RwLock<StoredMembership>,
     pub(crate) applied: watch::Sender<Applied>,
+    /// What happened in what was applied, if somebody listens.
+    pub(crate) journal: Journal,
     /// A snapshot takes the place of the state: nothing is applied meanwhile, and that may take long.
     pub(crate) installing: AtomicBool,
     /// The last index that anybody can know to be decided by this node: from its state, or as its follower.
@@ -93,6 +96,7 @@ impl Shared {
             state: RwLock::default(),
             membership: RwLock::default(),
             applied: watch::Sender::default(),
+            journal: Journal::default(),
             installing: AtomicBool::default(),
             known: AtomicU64::new(0),
             awaited: watch::Sender::default(),
@@ -142,6 +146,8 @@ impl Shared {
             && self.withdrawal.send_if_modified(|seen| !std::mem::replace(&mut seen.out_of_service, true))
         {
             tracing::error!(node = %self.node, "this node's state differs from the majority's: it is out of service");
+            // Whoever listens here has been told what may not have happened.
+            self.journal.lose();
         }
         self.withdrawal.borrow().out_of_service
     }
