@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 
 use crate::codec::Protocol;
 use crate::command::Table;
+use crate::pubsub::Family;
+use crate::pubsub::mailbox::Mailbox;
+use crate::pubsub::subscriptions::Subscriptions;
 
 /// One connection. What it tells about itself is for people, and may be a moment old.
 #[derive(Debug)]
@@ -26,6 +29,9 @@ pub(crate) struct Client {
     pub(crate) labels: Mutex<Labels>,
     /// Told once when somebody kills it.
     pub(crate) killed: Notify,
+    pub(crate) mailbox: Mailbox,
+    /// How many it has, by their families.
+    subscriptions: [AtomicUsize; Family::ALL.len()],
 }
 
 /// What a client calls itself.
@@ -45,6 +51,21 @@ impl Client {
         self.protocol.store(if protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
     }
 
+    pub(crate) fn note_subscriptions(&self, subscriptions: &Subscriptions) {
+        for family in Family::ALL {
+            self.subscriptions[family as usize].store(subscriptions.len(family), Relaxed);
+        }
+    }
+
+    fn subscriptions(&self, family: Family) -> usize {
+        self.subscriptions[family as usize].load(Relaxed)
+    }
+
+    /// Whether it is of the type `pubsub` to those who list clients.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        Family::ALL.into_iter().any(|family| self.subscriptions(family) > 0)
+    }
+
     /// One line of `CLIENT LIST`, with the fields that Redis has and this node can fill.
     pub(crate) fn line(&self, now_ms: i64) -> String {
         let Labels { name, library, library_version } = self.labels.lock().clone();
@@ -53,9 +74,11 @@ impl Client {
         let command = self.table.0.get(self.command.load(Relaxed)).map_or("NULL", |spec| spec.name);
         let (database, protocol) = (self.database.load(Relaxed), self.protocol.load(Relaxed));
         let Self { id, address, local, .. } = self;
+        let flags = if self.is_subscriber() { 'P' } else { 'N' };
+        let [sub, psub, ssub] = Family::ALL.map(|family| self.subscriptions(family));
         format!(
-            "id={id} addr={address} laddr={local} fd={id} name={name} age={age} idle={idle} flags=N db={database} \
-             sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 \
+            "id={id} addr={address} laddr={local} fd={id} name={name} age={age} idle={idle} flags={flags} \
+             db={database} sub={sub} psub={psub} ssub={ssub} multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 \
              tot-mem=0 events=r cmd={command} user=default redir=-1 resp={protocol} lib-name={library} \
              lib-ver={library_version}"
         )
@@ -99,6 +122,8 @@ impl Clients {
             protocol: AtomicU8::new(2),
             labels: Mutex::default(),
             killed: Notify::new(),
+            mailbox: Mailbox::default(),
+            subscriptions: Default::default(),
         });
         open.insert(id, client.clone());
         Some(Entered { clients: self.clone(), client })

@@ -15,15 +15,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::watch;
 
 use crate::clients::Client;
+use crate::codec::Protocol;
 use crate::codec::decode::Decoder;
-use crate::codec::encode::encode;
 use crate::error::Error;
 use crate::group::Group;
 use crate::limits::{FLUSH_BYTES, INPUT_BYTES_MAX, LINGER_BYTES_MAX, UNREAD_BYTES_MAX, UNREAD_BYTES_SOFT};
 use crate::metrics::Count;
 use crate::node::Node;
+use crate::pubsub::mailbox::Lost;
 use crate::run::{Executed, Run};
-use crate::sentinel::News;
 use crate::session::{Planned, Session};
 
 pub(crate) struct Connection<G, S> {
@@ -37,14 +37,14 @@ pub(crate) struct Connection<G, S> {
     /// Understood, and put off until the run before is over.
     backlog: VecDeque<Planned>,
     output: BytesMut,
+    /// What the client was last answered in, and is told messages in.
+    protocol: Protocol,
     /// How much of `output` is to leave now: the replies to whole pipelines.
     due: usize,
     unflushed: bool,
     /// Where in the client's bytes the executed requests end, and where the present pipeline does.
     executed: u64,
     pipeline_end: u64,
-    /// While the client listens.
-    news: Option<News>,
     /// Nothing more will be read.
     input_ended: bool,
     /// Nothing more will be understood: the last request has been.
@@ -64,11 +64,11 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
             decoder: Decoder::default(),
             backlog: VecDeque::new(),
             output: BytesMut::new(),
+            protocol: Protocol::default(),
             due: 0,
             unflushed: false,
             executed: 0,
             pipeline_end: 0,
-            news: None,
             input_ended: false,
             closing: false,
         }
@@ -79,6 +79,7 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
         let mut run: Option<BoxFuture<'static, Executed>> = None;
         let client = self.client.clone();
         loop {
+            self.hear()?;
             if run.is_none() {
                 run = self.begin();
             }
@@ -96,11 +97,7 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                 && self.output.len() < UNREAD_BYTES_SOFT;
             let writes = self.due > 0 || self.output.len() >= FLUSH_BYTES;
             let stops = !self.input_ended;
-            self.news = match self.news.take() {
-                _ if self.session.subscriptions.is_empty() => None,
-                None => News::new(&self.group, &self.node.options.purpose),
-                news => news,
-            };
+            let hears = self.output.len() < UNREAD_BYTES_SOFT;
             tokio::select! {
                 executed = finished(&mut run), if run.is_some() => {
                     run = None;
@@ -113,9 +110,10 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                     }
                 }
                 read = self.reader.read_buf(self.decoder.room()), if reads => self.received(read?),
-                news = hear(&mut self.news, &self.group), if self.news.is_some() => self.tell(&news),
                 _ = draining.wait_for(|draining| *draining), if stops => self.stop_reading(),
                 () = client.killed.notified(), if stops => self.stop_reading(),
+                () = client.mailbox.arrived(), if hears => {}
+                () = client.mailbox.closed() => {}
             }
         }
     }
@@ -132,6 +130,20 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                 Ok(bytes) => taken += bytes,
             }
         }
+    }
+
+    /// Takes what was published, if the client has room for it.
+    fn hear(&mut self) -> io::Result<()> {
+        let mailbox = &self.client.mailbox;
+        match mailbox.lost() {
+            Some(Lost::Slow) => return Err(io::Error::other("the client does not take its messages")),
+            Some(Lost::Gap) => return Err(io::Error::other("messages are missing here")),
+            None => {}
+        }
+        if self.output.len() < UNREAD_BYTES_SOFT && mailbox.empty_into(&mut self.output, self.protocol) {
+            self.due = self.output.len();
+        }
+        Ok(())
     }
 
     /// Gathers the next run, unless the client has enough to take already.
@@ -176,18 +188,14 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
     }
 
     fn take(&mut self, executed: Executed) {
-        let Executed { output, rest, end, last } = executed;
+        let Executed { output, rest, end, last, protocol } = executed;
+        self.protocol = protocol;
         self.output.unsplit(output);
         for planned in rest.into_iter().rev() {
             self.backlog.push_front(planned);
         }
         self.executed = end;
         self.closing |= last;
-    }
-
-    fn tell(&mut self, news: &str) {
-        encode(&self.session.subscriptions.tell(news), self.session.protocol, &mut self.output);
-        self.due = self.output.len();
     }
 
     fn received(&mut self, bytes: usize) {
@@ -225,13 +233,6 @@ async fn push<S: AsyncWrite>(
     writes: bool,
 ) -> io::Result<Option<usize>> {
     if writes { writer.write_buf(output).await.map(Some) } else { writer.flush().await.map(|()| None) }
-}
-
-async fn hear(news: &mut Option<News>, group: &impl Group) -> String {
-    match news {
-        Some(news) => news.next(group).await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn finished(run: &mut Option<BoxFuture<'static, Executed>>) -> Executed {

@@ -6,8 +6,8 @@
 
 use consensus::limits::BATCH_BYTES_MAX;
 use domain::limits::{
-    ELEMENT_BYTES, KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, TRANSACTION_ACTIONS_MAX,
-    TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
+    CHANNEL_BYTES_MAX, ELEMENT_BYTES, KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, MESSAGE_BYTES_MAX,
+    TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
 };
 use domain::{Answer, Refusal};
 
@@ -147,6 +147,15 @@ pub enum Error {
     UnknownConfig(String),
     #[error("ERR CONFIG SET failed (possibly related to argument '{0}') - can't set immutable config")]
     ImmutableConfig(String),
+    #[error(
+        "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class \
+         character. Use 'Ag$lshzxeKEtmdn'."
+    )]
+    EventClass,
+    #[error("ERR CONFIG SET failed (possibly related to argument '{0}') - duplicate parameter")]
+    RepeatedConfig(String),
+    #[error("ERR Unknown client type '{0}'")]
+    UnknownClientType(String),
     #[error("ERR The server is running without a config file")]
     NoConfigFile,
     #[error("ERR Invalid command specified")]
@@ -174,17 +183,21 @@ pub enum Error {
     SentinelConfig,
     #[error("ERR this Sentinel speaks of the group of its own node; its options are in that node's file")]
     SentinelIsFixed,
+
+    // Subscriptions.
     #[error(
         "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
          context"
     )]
-    OnlyListening(String),
-    #[error(
-        "ERR too many subscriptions: the limits are {} and names of {} bytes",
-        limits::SUBSCRIPTIONS_MAX,
-        limits::CHANNEL_BYTES_MAX
-    )]
+    OnlyForListeners(String),
+    #[error("ERR too many subscriptions: the limit of a connection is {}", limits::SUBSCRIPTIONS_MAX)]
     TooManySubscriptions,
+    #[error("ERR channel is longer than the limit of {CHANNEL_BYTES_MAX} bytes")]
+    ChannelTooLong,
+    #[error("ERR message is longer than the limit of {MESSAGE_BYTES_MAX} bytes")]
+    MessageTooLong,
+    #[error("ERR unknown subcommand or wrong number of arguments for '{0}'. Try PUBSUB HELP.")]
+    PubSubArguments(&'static str),
 
     // Transactions.
     #[error("ERR MULTI calls can not be nested")]

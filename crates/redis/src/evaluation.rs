@@ -155,6 +155,7 @@ impl<L: Look> World<'_, '_, L> {
             Plan::Write { actions, reply } => {
                 reply(self.overlay.write(&actions)?.into_iter().map(Ok).collect())
             }
+            Plan::Subscription { ask, .. } => ask(&mut self.node.hub.lock()),
             Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
                 unreachable!("whatever looks has looked, and no script sends the others")
             }

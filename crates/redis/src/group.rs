@@ -4,7 +4,8 @@
 
 use std::future::Future;
 
-use domain::{Action, Answer, NodeId};
+use consensus::Heard;
+use domain::{Action, Answer, Interest, NodeId};
 use futures_util::stream::BoxStream;
 
 use crate::error::Failure;
@@ -18,6 +19,13 @@ pub trait Group: Clone + Send + Sync + 'static {
 
     /// One quorum round that begins after this call.
     fn read(&self) -> impl Future<Output = Result<Self::Reading, Failure>> + Send;
+
+    /// Begins or ends to note what happens in the log here. Everything applied after the index that it gives is told by
+    /// [`Group::hear`], if it is of interest.
+    fn listen(&self, interest: Interest) -> u64;
+
+    /// What has happened since the last call, as soon as there is something; for one caller, who may give up waiting.
+    fn hear(&self) -> impl Future<Output = Heard> + Send;
 
     /// What this node believes, without asking anybody.
     fn standing(&self) -> Standing;

@@ -69,6 +69,14 @@ pub const UNREAD_BYTES_SOFT: usize = 1024 * 1024;
 /// a node will hold for one client.
 pub const UNREAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Channels and patterns that one connection may subscribe to: far more than a client with a channel for each of its locks
+/// needs, and with as many connections as there may be still no more than some gigabytes.
+pub const SUBSCRIPTIONS_MAX: usize = 4096;
+
+/// Messages that wait for one subscriber, above which it is disconnected. Redis allows 32 MiB, or 8 MiB for a minute; a
+/// client that has this much to read has not kept up with what it wanted to know at once.
+pub const SUBSCRIBER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes that a client may still send after it was told goodbye, so that its unread replies survive the close.
 pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -96,12 +104,6 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 
 /// A client's name, library name or library version.
 pub const CLIENT_TEXT_BYTES_MAX: usize = 256;
-
-/// Channels and patterns that one client of a Sentinel listens to. There are some ten channels.
-pub const SUBSCRIPTIONS_MAX: usize = 64;
-
-/// The name of one.
-pub const CHANNEL_BYTES_MAX: usize = 256;
 
 /// Scripts that a node remembers by their SHA-1. A client that meets a forgotten one sends it again.
 pub const SCRIPTS_MAX: usize = 1000;

@@ -75,6 +75,14 @@ pub struct Metrics {
     /// Runs for nothing: others changed meanwhile what they had read.
     pub script_conflicts: AtomicU64,
     pub transaction_conflicts: AtomicU64,
+    /// Of all connections, together.
+    pub subscriptions: AtomicU64,
+    /// Messages handed to subscribers of this node, each counted once for each.
+    pub messages_delivered: AtomicU64,
+    /// Subscribers that were disconnected because they did not read …
+    pub subscribers_slow: AtomicU64,
+    /// … and because messages were missing here.
+    pub subscribers_lost: AtomicU64,
 }
 
 impl Metrics {
@@ -96,6 +104,10 @@ impl Metrics {
             scripts_slow: AtomicU64::default(),
             script_conflicts: AtomicU64::default(),
             transaction_conflicts: AtomicU64::default(),
+            subscriptions: AtomicU64::default(),
+            messages_delivered: AtomicU64::default(),
+            subscribers_slow: AtomicU64::default(),
+            subscribers_lost: AtomicU64::default(),
         }
     }
 
@@ -134,6 +146,9 @@ impl Metrics {
             &self.scripts_slow,
             &self.script_conflicts,
             &self.transaction_conflicts,
+            &self.messages_delivered,
+            &self.subscribers_slow,
+            &self.subscribers_lost,
         ];
         for counter in self.commands.iter().flatten().chain(counters) {
             counter.store(0, Relaxed);

@@ -10,6 +10,8 @@ use crate::group::Standing;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
 use crate::options::{Options, Purpose};
+use crate::pubsub::hub::{Hub, Listen};
+use crate::pubsub::notify::Notify;
 use crate::script::Cache;
 use crate::sentinel::{self, Vigil};
 use crate::server::Environment;
@@ -30,27 +32,35 @@ pub(crate) struct Node {
     pub(crate) turns: Turns,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
+    pub(crate) hub: Arc<Hub>,
     /// How long no leader is known.
     pub(crate) vigil: Vigil,
     pub(crate) monotonic: lua::Clock,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
 }
 
+/// What a node asks of the group without waiting.
+pub(crate) struct Seams {
+    pub(crate) standing: Box<dyn Fn() -> Standing + Send + Sync>,
+    pub(crate) listen: Listen,
+}
+
 impl Node {
-    pub(crate) fn new(
-        options: Options,
-        environment: &Environment,
-        standing: impl Fn() -> Standing + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(options: Options, environment: &Environment, seams: Seams) -> Self {
+        let Seams { standing, listen } = seams;
         let commands = match options.purpose {
             Purpose::Keys => command::COMMANDS,
             Purpose::Sentinel { .. } => sentinel::COMMANDS,
         };
+        let metrics = Arc::new(Metrics::new(commands));
+        // A word that is none was refused with the file that it stands in.
+        let notify = Notify::parse(&options.notify_keyspace_events).unwrap_or_default();
         let Environment { wall_ms, aside, clock, monotonic, .. } = environment;
         Self {
+            hub: Arc::new(Hub::new(notify, listen, metrics.clone())),
             options,
             commands,
-            metrics: Arc::new(Metrics::new(commands)),
+            metrics,
             clients: Arc::new(Clients::new(commands)),
             scripts: Mutex::default(),
             compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
@@ -60,7 +70,7 @@ impl Node {
             wall_ms: wall_ms.clone(),
             vigil: Vigil::default(),
             monotonic: monotonic.clone(),
-            standing: Box::new(standing),
+            standing,
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Options {
     /// `FLUSHALL` and `FLUSHDB` work. Off in a deployment: one typing error would release every lease.
     pub allow_flush: bool,
     pub connections_max: usize,
+    /// Redis's `notify-keyspace-events`, until `CONFIG SET` changes it.
+    pub notify_keyspace_events: String,
     /// The port that clients were told, for `INFO`.
     pub port: u16,
     /// Names this life of the process in `INFO`; forty hexadecimal digits, as clients expect.
@@ -42,6 +44,7 @@ impl Default for Options {
             purpose: Purpose::Keys,
             password: None,
             allow_flush: false,
+            notify_keyspace_events: String::new(),
             connections_max: limits::CONNECTIONS_MAX,
             port: 6379,
             run_id: "0".repeat(40),

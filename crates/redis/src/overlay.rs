@@ -124,7 +124,11 @@ impl<'a, L: Look> Overlay<'a, L> {
                 self.walk(walk.clone())?
             }
             Plan::Edit(edit) => self.edit(edit)?,
-            Plan::Local(_) | Plan::Write { .. } | Plan::Script(_) | Plan::Transaction(_) => return Ok(None),
+            Plan::Local(_)
+            | Plan::Write { .. }
+            | Plan::Script(_)
+            | Plan::Transaction(_)
+            | Plan::Subscription { .. } => return Ok(None),
         };
         self.count(&reply)?;
         Ok(Some(reply))

@@ -8,9 +8,11 @@ use domain::{
     State, Value,
 };
 
+use crate::clients::Client;
 use crate::edit::Edit;
 use crate::evaluation::Evaluation;
 use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
+use crate::pubsub::hub::Registry;
 use crate::transaction::Transaction;
 use crate::{Error, Failure, Reply};
 
@@ -30,9 +32,13 @@ pub(crate) enum Plan {
     Script(Box<Evaluation>),
     /// Do all that was queued.
     Transaction(Transaction),
+    /// Change who has subscribed to what, or ask. What begins here is told of all that is decided after it is
+    /// acknowledged, and of nothing that was known to be decided before it was asked for.
+    Subscription { begins: bool, client: Arc<Client>, ask: OnRegistry },
 }
 
 pub(crate) type OnAnswers = Box<dyn FnOnce(Vec<Result<Answer, Failure>>) -> Reply + Send + Sync>;
+pub(crate) type OnRegistry = Box<dyn FnOnce(&mut Registry) -> Reply + Send + Sync>;
 /// More than once where a transaction begins anew.
 pub(crate) type OnView = Box<dyn Fn(Result<&View<'_>, Failure>) -> Reply + Send + Sync>;
 

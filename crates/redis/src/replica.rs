@@ -1,7 +1,7 @@
 //! The real group behind the seam: what `consensus` says, in the words of this edge, mapped once.
 
-use consensus::{Member, ProposeError, ReadError, Reading, Replica};
-use domain::{Action, Answer};
+use consensus::{Heard, Member, ProposeError, ReadError, Reading, Replica};
+use domain::{Action, Answer, Interest};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Failure;
@@ -18,6 +18,14 @@ impl Group for Replica {
 
     async fn read(&self) -> Result<Reading, Failure> {
         Ok(Self::read(self).await?)
+    }
+
+    fn listen(&self, interest: Interest) -> u64 {
+        Self::listen(self, interest)
+    }
+
+    async fn hear(&self) -> Heard {
+        Self::hear(self).await
     }
 
     fn standing(&self) -> Standing {

@@ -28,7 +28,8 @@ pub enum Reply {
     /// Arrays of two; in RESP2 one list of all.
     Pairs(Vec<(Reply, Reply)>),
     Push(Vec<Reply>),
-    /// One after the other, as many as a request named.
+    /// Subscriptions that begin or end, one after the other: one request may name many. Said even to a client that wants no
+    /// replies, as Redis does.
     Several(Vec<Reply>),
 }
 

@@ -16,7 +16,7 @@ use crate::metrics::Outcome;
 use crate::node::Node;
 use crate::plan::{OnAnswers, Plan, Walk};
 use crate::session::Planned;
-use crate::{Error, Failure, Reply};
+use crate::{Error, Failure, Protocol, Reply};
 
 /// Looks at the state between which other tasks get their turn.
 const LOOKS_PER_TURN: usize = 16;
@@ -34,6 +34,7 @@ enum Kind {
     Read,
     /// Also a script, and an edit.
     Transaction,
+    Subscription,
 }
 
 fn kind(plan: &Plan) -> Option<Kind> {
@@ -42,6 +43,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
         Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
+        Plan::Subscription { .. } => Some(Kind::Subscription),
     }
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Executed {
     pub(crate) rest: VecDeque<Planned>,
     /// Where in the client's bytes the last request ended that was executed.
     pub(crate) end: u64,
+    /// What the last of them was answered in.
+    pub(crate) protocol: Protocol,
     /// The last of them ends the connection.
     pub(crate) last: bool,
 }
@@ -77,10 +81,17 @@ impl Run {
     }
 
     pub(crate) async fn execute<G: Group>(self, group: G, node: Arc<Node>) -> Executed {
-        let mut executed = Executed { output: BytesMut::new(), rest: VecDeque::new(), end: 0, last: false };
+        let mut executed = Executed {
+            output: BytesMut::new(),
+            rest: VecDeque::new(),
+            end: 0,
+            last: false,
+            protocol: Protocol::default(),
+        };
         match self.kind {
             Some(Kind::Write) => write(self.requests, &group, &node, &mut executed).await,
             Some(Kind::Transaction) => transact(self.requests, &group, &node, &mut executed).await,
+            Some(Kind::Subscription) => subscribe(self.requests, &group, &node, &mut executed).await,
             _ => read(self.requests, &group, &node, &mut executed).await,
         }
         executed
@@ -92,10 +103,11 @@ impl Executed {
         if let Some(command) = said.command {
             node.metrics.count(command, Outcome::from(reply));
         }
-        if !said.silent {
+        if !said.silent || matches!(reply, Reply::Several(_)) {
             encode(reply, said.protocol, &mut self.output);
         }
         self.end = said.end;
+        self.protocol = said.protocol;
         self.last = said.last;
     }
 }
@@ -103,7 +115,7 @@ impl Executed {
 /// A request whose plan has been taken away.
 struct Said {
     command: Option<usize>,
-    protocol: crate::Protocol,
+    protocol: Protocol,
     silent: bool,
     last: bool,
     end: u64,
@@ -135,9 +147,7 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
                     Waiting::Results { count, reply }
                 }
                 Plan::Local(reply) => Waiting::Ready(reply),
-                Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
-                    unreachable!("a run of writes takes nothing else")
-                }
+                _ => unreachable!("a run of writes takes nothing else"),
             },
         ));
     }
@@ -191,9 +201,7 @@ async fn read<G: Group>(mut requests: VecDeque<Planned>, group: &G, node: &Node,
                 Ok(reading) => go(walk, reading).await,
                 Err(failure) => Error::from(*failure).into(),
             },
-            Plan::Write { .. } | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
-                unreachable!("a run of reads takes nothing else")
-            }
+            _ => unreachable!("a run of reads takes nothing else"),
         };
         executed.say(node, &said, &reply);
         if executed.output.len() >= UNREAD_BYTES_SOFT {
@@ -217,9 +225,7 @@ async fn transact<G: Group>(
             Plan::Edit(edit) => edit.execute(group, node).await,
             Plan::Script(evaluation) => evaluation.execute(group, node).await,
             Plan::Transaction(transaction) => transaction.execute(group, node).await,
-            Plan::Write { .. } | Plan::Read(_) | Plan::Walk(_) => {
-                unreachable!("a run of transactions takes nothing else")
-            }
+            _ => unreachable!("a run of transactions takes nothing else"),
         };
         executed.say(node, &said, &reply);
         if executed.output.len() >= UNREAD_BYTES_SOFT {
@@ -227,6 +233,35 @@ async fn transact<G: Group>(
         }
     }
     executed.rest = requests;
+}
+
+/// After a quorum round, so that a subscription does not begin with what was published long ago on a node that lags. Without
+/// a quorum nothing is published, and it may begin.
+///
+/// Nobody gets a turn between the changes and their acknowledgements: what comes before them was said before them, and all
+/// that comes after them will be said after them.
+async fn subscribe<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, executed: &mut Executed) {
+    let begins = |planned: &Planned| matches!(planned.plan, Plan::Subscription { begins: true, .. });
+    let round = if requests.iter().any(begins) { group.read().await.err() } else { None };
+    let mut registry = node.hub.lock();
+    for planned in requests {
+        let (said, plan) = planned.split();
+        let reply = match plan {
+            Plan::Local(reply) => reply,
+            // What happens here is not what the others see.
+            Plan::Subscription { begins: true, .. } if round == Some(Failure::OutOfService) => {
+                executed.say(node, &said, &Error::OutOfService.into());
+                executed.last = true;
+                return;
+            }
+            Plan::Subscription { client, ask, .. } => {
+                client.mailbox.empty_into(&mut executed.output, said.protocol);
+                ask(&mut registry)
+            }
+            _ => unreachable!("a run of subscriptions takes nothing else"),
+        };
+        executed.say(node, &said, &reply);
+    }
 }
 
 /// Each look is at a state at least as new as the quorum round.

@@ -18,8 +18,10 @@ use crate::error::Error;
 use crate::group::Group;
 use crate::lane::Aside;
 use crate::metrics::{Count, Metrics};
-use crate::node::{Node, WallClock};
-use crate::options::Options;
+use crate::node::{Node, Seams, WallClock};
+use crate::options::{Options, Purpose};
+use crate::pubsub::hub::Listen;
+use crate::pubsub::source::Source;
 
 /// What this edge does not make by itself.
 #[derive(Clone)]
@@ -57,7 +59,13 @@ pub struct Server<G> {
 impl<G: Group> Server<G> {
     pub fn new(group: G, environment: Environment, options: Options) -> Self {
         let standing = group.clone();
-        let node = Node::new(options, &environment, move || standing.standing());
+        let listening = group.clone();
+        let listen: Listen = match options.purpose {
+            Purpose::Keys => Box::new(move |interest| listening.listen(interest)),
+            Purpose::Sentinel { .. } => Box::new(|_| 0),
+        };
+        let seams = Seams { standing: Box::new(move || standing.standing()), listen };
+        let node = Node::new(options, &environment, seams);
         Self {
             group,
             node: Arc::new(node),
@@ -71,16 +79,21 @@ impl<G: Group> Server<G> {
         self.node.metrics.clone()
     }
 
-    /// Serves what `incoming` yields until it ends or [`drain`](Self::drain) is called. An error of one accept is
-    /// logged; pausing after it is the listener's duty.
+    /// Serves what `incoming` yields until it ends or [`drain`](Self::drain) is called, and hands out what is published
+    /// meanwhile: to be called once. An error of one accept is logged; pausing after it is the listener's duty.
     pub async fn serve<S>(&self, mut incoming: impl Stream<Item = io::Result<Accepted<S>>> + Unpin)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let mut draining = self.draining.subscribe();
+        let mut source = Source::new(&self.group, &self.node.options.purpose);
         loop {
             let accepted = tokio::select! {
                 _ = draining.wait_for(|draining| *draining) => return,
+                heard = source.next(&self.group) => {
+                    self.node.hub.hand_out(heard);
+                    continue;
+                }
                 accepted = incoming.next() => accepted,
             };
             match accepted {
@@ -116,8 +129,7 @@ impl<G: Group> Server<G> {
         let answering = Answering::new(self.answering.clone());
         let connection =
             Connection::new(self.group.clone(), self.node.clone(), entered.client.clone(), stream);
-        let task =
-            attend(connection, entered, answering, self.node.metrics.clone(), self.draining.subscribe());
+        let task = attend(connection, entered, answering, self.node.clone(), self.draining.subscribe());
         (self.environment.spawn)(Box::pin(task));
     }
 }
@@ -126,14 +138,15 @@ async fn attend<G, S>(
     mut connection: Connection<G, S>,
     entered: Entered,
     answering: Answering,
-    metrics: Arc<Metrics>,
+    node: Arc<Node>,
     mut draining: watch::Receiver<bool>,
 ) where
     G: Group,
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let _open = Open::new(metrics);
+    let _open = Open::new(node.metrics.clone());
     let result = connection.serve(&mut draining).await;
+    node.hub.lock().leave(entered.client.id);
     drop(answering);
     match result {
         // It still counts as a client, so that those who never hang up find a limit.

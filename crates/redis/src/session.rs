@@ -13,8 +13,8 @@ use crate::error::echo;
 use crate::metrics::Count;
 use crate::node::Node;
 use crate::plan::Plan;
+use crate::pubsub::subscriptions::Subscriptions;
 use crate::request::Arguments;
-use crate::sentinel::Subscriptions;
 use crate::transaction::{Part, Queue, Watched};
 use crate::{Error, Reply, limits};
 
@@ -30,8 +30,7 @@ pub(crate) struct Session {
     /// Since `MULTI`.
     pub(crate) queue: Option<Queue>,
     pub(crate) watched: Watched,
-    /// At a Sentinel.
-    pub(crate) subscriptions: Subscriptions,
+    subscriptions: Arc<Subscriptions>,
 }
 
 /// Whether replies are sent: `CLIENT REPLY`.
@@ -80,7 +79,7 @@ impl Session {
             closing: false,
             queue: None,
             watched: Watched::default(),
-            subscriptions: Subscriptions::default(),
+            subscriptions: Arc::default(),
         }
     }
 
@@ -88,6 +87,7 @@ impl Session {
     pub(crate) fn reset(&mut self, node: &Node) {
         *self.client.labels.lock() = Labels::default();
         *self = Self::new(self.client.clone(), node);
+        self.tell_subscriptions();
     }
 
     pub(crate) fn allowance(&self) -> Allowance {
@@ -140,7 +140,10 @@ impl Session {
         if !self.authenticated && !spec.open_to_strangers {
             return Err(Error::AuthenticationRequired);
         }
-        self.may_ask(spec, &arguments)?;
+        if self.is_listening() && !spec.is_for_listeners {
+            let subcommand = spec.subcommand(&arguments)?.map(|subcommand| format!("|{}", subcommand.name));
+            return Err(Error::OnlyForListeners(spec.name.to_owned() + &subcommand.unwrap_or_default()));
+        }
         if let Some(queue) = &mut self.queue
             && !spec.is_never_queued
         {
@@ -161,6 +164,28 @@ impl Session {
 
     fn handle(&mut self, node: &Node, spec: &Spec, arguments: Arguments) -> Result<Plan, Error> {
         (spec.handler)(&mut Call { name: spec.name, arguments, session: self, node })
+    }
+}
+
+// Subscriptions.
+impl Session {
+    /// It has subscribed to something and speaks a protocol in which a message looks like a reply, so that it may ask for
+    /// little else.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.has_subscriptions()
+    }
+
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        !self.subscriptions.is_empty()
+    }
+
+    pub(crate) fn subscriptions_mut(&mut self) -> &mut Subscriptions {
+        Arc::make_mut(&mut self.subscriptions)
+    }
+
+    /// For whoever lists the clients.
+    pub(crate) fn tell_subscriptions(&self) {
+        self.client.note_subscriptions(&self.subscriptions);
     }
 }
 

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::{Action, Answer, Command, Expiry, Key, LogTime, NodeId, Position, SetCondition, Stamp, State};
+use consensus::Heard;
+use domain::{
+    Action, Answer, Command, Expiry, Interest, Key, LogTime, NodeId, Position, SetCondition, Stamp, State,
+};
 use futures_util::FutureExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clients::Entered;
 use crate::codec::encode::encode;
 use crate::codec::inline;
 use crate::error::Failure;
 use crate::group::{Addresses, Group, Look, Standing};
-use crate::node::Node;
+use crate::node::{Node, Seams};
 use crate::options::Options;
 use crate::plan::{Plan, View};
 use crate::reply::Reply;
@@ -48,6 +51,8 @@ struct Inner {
     /// The sizes of the proposals, and how many quorum rounds there were.
     proposals: Vec<usize>,
     rounds: usize,
+    heard: Heard,
+    arrived: Arc<Notify>,
 }
 
 impl Model {
@@ -96,7 +101,24 @@ impl Model {
         action.resolve_wall_clock(WALL_MS + i64::try_from(inner.now_ms).unwrap());
         let stamp = Some(Stamp { term: 3, time: LogTime::from_ms(inner.now_ms) });
         let at = Position { index: inner.index, offset: 0, term: 3, stamp };
-        inner.state.apply(at, Command::harmless(action)).answer
+        let answer = inner.state.apply(at, Command::harmless(action)).answer;
+        let events = inner.state.take_events();
+        if !events.is_empty() {
+            inner.heard.entries.push((inner.index, events));
+            inner.arrived.notify_one();
+        }
+        answer
+    }
+
+    /// A snapshot takes the place of what was not applied yet.
+    pub(crate) fn lose(&self) {
+        let inner = &mut *self.0.lock();
+        inner.heard = Heard { lost: true, entries: Vec::new() };
+        inner.arrived.notify_one();
+    }
+
+    fn hear_now(&self) -> Heard {
+        std::mem::take(&mut self.0.lock().heard)
     }
 
     pub(crate) fn propose_now(&self, actions: Vec<Action>) -> Vec<Result<Answer, Failure>> {
@@ -131,6 +153,23 @@ impl Group for Model {
         match inner.failure {
             Some(failure @ (Failure::NoQuorum | Failure::OutOfService)) => Err(failure),
             _ => Ok(self.clone()),
+        }
+    }
+
+    fn listen(&self, interest: Interest) -> u64 {
+        let inner = &mut *self.0.lock();
+        inner.state.listen(interest);
+        inner.index
+    }
+
+    async fn hear(&self) -> Heard {
+        let arrived = self.0.lock().arrived.clone();
+        loop {
+            let heard = self.hear_now();
+            if heard != Heard::default() {
+                return heard;
+            }
+            arrived.notified().await;
         }
     }
 
@@ -184,6 +223,11 @@ pub(crate) fn set(key: &[u8], value: &[u8]) -> Action {
     Action::Set { key, value, condition: SetCondition::Always, expiry: Expiry::Never, previous: false }
 }
 
+/// Quotes stay readable.
+fn readable(out: &[u8]) -> String {
+    out.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"")
+}
+
 /// A session on a model, without bytes in between.
 pub(crate) struct Bench {
     pub(crate) model: Model,
@@ -210,7 +254,12 @@ impl Bench {
             clock,
             monotonic: Arc::new(move || Duration::from_millis(monotonic.0.lock().now_ms)),
         };
-        let node = Arc::new(Node::new(options, &environment, move || standing.standing()));
+        let listening = model.clone();
+        let seams = Seams {
+            standing: Box::new(move || standing.standing()),
+            listen: Box::new(move |interest| listening.listen(interest)),
+        };
+        let node = Arc::new(Node::new(options, &environment, seams));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
         let entered = node.clients.enter(address, local, WALL_MS, 10).unwrap();
@@ -237,6 +286,7 @@ impl Bench {
                 }
             }
             Plan::Edit(edit) => finish(edit.execute(&self.model, &self.node)),
+            Plan::Subscription { ask, .. } => ask(&mut self.node.hub.lock()),
             Plan::Script(evaluation) => finish(evaluation.execute(&self.model, &self.node)),
             Plan::Transaction(transaction) => finish(transaction.execute(&self.model, &self.node)),
             Plan::Walk(mut walk) => loop {
@@ -248,11 +298,18 @@ impl Bench {
             },
         };
         let mut out = BytesMut::new();
-        if !silent {
+        if !silent || matches!(reply, Reply::Several(_)) {
             encode(&reply, protocol, &mut out);
         }
-        // Quotes stay readable.
-        out.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"")
+        readable(&out)
+    }
+
+    /// The messages that have come since the last call.
+    pub(crate) fn hear(&mut self) -> String {
+        self.node.hub.hand_out(self.model.hear_now());
+        let mut out = BytesMut::new();
+        self.session.client.mailbox.empty_into(&mut out, self.session.protocol);
+        readable(&out)
     }
 
     /// The same for a request as people type it.

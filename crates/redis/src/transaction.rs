@@ -230,6 +230,7 @@ fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
         let reply = match (part.plan, seen.reply) {
             (_, Some(reply)) | (Plan::Local(reply), None) => reply,
             (Plan::Write { reply, .. }, None) => reply(own.into_iter().map(Ok).collect()),
+            (Plan::Subscription { ask, .. }, None) => ask(&mut node.hub.lock()),
             (
                 Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_),
                 None,

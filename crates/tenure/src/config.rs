@@ -61,6 +61,9 @@ pub struct Redis {
     /// Whether FLUSHALL and FLUSHDB work.
     #[serde(default)]
     pub allow_flush: bool,
+    /// Which events of keys become messages, by Redis's letters, until `CONFIG SET` changes it.
+    #[serde(default)]
+    pub notify_keyspace_events: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -287,6 +290,9 @@ impl Config {
         }
         if self.log.retain.0 < 2 * self.log.segment.0 {
             return Err("log.retain must hold at least two segments (log.segment)".into());
+        }
+        if !redis::knows_events(&self.redis.notify_keyspace_events) {
+            return Err("redis.notify_keyspace_events has a letter that is none of Ag$lshzxeKEtmdn".into());
         }
         for door in Door::ALL {
             let listen = self.listen(door);

@@ -77,6 +77,7 @@ async fn serve(config: Config) -> Result<()> {
     let keys = redis::Options {
         password,
         allow_flush: config.redis.allow_flush,
+        notify_keyspace_events: config.redis.notify_keyspace_events.clone(),
         port: port(&config, Door::Redis),
         run_id: run_id.clone(),
         ..redis::Options::default()

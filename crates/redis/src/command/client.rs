@@ -5,6 +5,7 @@ use super::{Arity, Call, Subcommand};
 use crate::clients::Client;
 use crate::codec::decode;
 use crate::plan::Plan;
+use crate::request::Arguments;
 use crate::session::Voice;
 use crate::{Error, Reply};
 
@@ -62,13 +63,13 @@ fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Local(Reply::Verbatim(call.session.client.line(call.node.now_ms()) + "\n")))
 }
 
-/// `CLIENT LIST [TYPE normal] [ID id …]`.
+/// `CLIENT LIST [TYPE normal|pubsub|…] [ID id …]`.
 fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
     let arguments = &mut call.arguments;
     let mut ids = None;
-    let mut normal = true;
+    let mut of_type: fn(&Client) -> bool = |_| true;
     if arguments.word("type") {
-        normal = arguments.take()?.eq_ignore_ascii_case(b"normal");
+        of_type = client_type(arguments)?;
         arguments.finish()?;
     } else if arguments.word("id") {
         let mut wanted = Vec::new();
@@ -79,7 +80,7 @@ fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
     }
     arguments.finish()?;
     let now_ms = call.node.now_ms();
-    let wanted = |client: &Client| normal && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
+    let wanted = |client: &Client| of_type(client) && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
     let lines: String = call
         .node
         .clients
@@ -91,12 +92,24 @@ fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Local(Reply::Verbatim(lines)))
 }
 
-/// `CLIENT KILL address` or `CLIENT KILL [ID id] [ADDR address] [LADDR address] [SKIPME yes|no]`. Whoever is killed
+/// Whether a client is of the type that is named. There are no replicas here, and no masters of this node.
+fn client_type(arguments: &mut Arguments) -> Result<fn(&Client) -> bool, Error> {
+    let name = arguments.text()?;
+    match name.to_ascii_lowercase().as_str() {
+        "normal" => Ok(|client| !client.is_subscriber()),
+        "pubsub" => Ok(Client::is_subscriber),
+        "master" | "replica" | "slave" => Ok(|_| false),
+        _ => Err(Error::UnknownClientType(name)),
+    }
+}
+
+/// `CLIENT KILL address` or `CLIENT KILL [ID id] [TYPE type] [ADDR address] [LADDR address] [SKIPME yes|no]`. Whoever is killed
 /// gets the replies to what it has sent.
 fn kill(call: &mut Call<'_>) -> Result<Plan, Error> {
     let arguments = &mut call.arguments;
     let old_form = arguments.len() == 1;
     let (mut id, mut address, mut local, mut skip_me) = (None, None, None, true);
+    let mut of_type: fn(&Client) -> bool = |_| true;
     if old_form {
         address = Some(arguments.text()?);
         skip_me = false;
@@ -104,6 +117,8 @@ fn kill(call: &mut Call<'_>) -> Result<Plan, Error> {
     while !arguments.is_empty() {
         if arguments.word("id") {
             id = Some(client_id(&arguments.take()?)?);
+        } else if arguments.word("type") {
+            of_type = client_type(arguments)?;
         } else if arguments.word("addr") {
             address = Some(arguments.text()?);
         } else if arguments.word("laddr") {
@@ -121,6 +136,7 @@ fn kill(call: &mut Call<'_>) -> Result<Plan, Error> {
     let mut killed = 0;
     for client in call.node.clients.all() {
         let wanted = id.is_none_or(|id| id == client.id)
+            && of_type(&client)
             && address.as_ref().is_none_or(|address| *address == client.address.to_string())
             && local.as_ref().is_none_or(|local| *local == client.local.to_string())
             && !(skip_me && client.id == own);

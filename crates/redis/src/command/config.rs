@@ -1,10 +1,14 @@
-//! `CONFIG`: what clients and benchmarks ask for before they begin. Nothing can be set here: what must be equal on
-//! all nodes lives in the log, the rest in each node's own file.
+//! `CONFIG`: what clients and benchmarks ask for before they begin. Little can be set here: what must be equal on
+//! all nodes lives in the log, the rest in each node's own file. What is set is set on this node, until it ends.
 
 use super::{Arity, Call, Subcommand, glob};
+use crate::error::echo;
 use crate::limits::{BULK_BYTES_MAX, PATTERN_BYTES_MAX};
 use crate::plan::Plan;
+use crate::pubsub::notify::Notify;
 use crate::{Error, Reply};
+
+const NOTIFY: &str = "notify-keyspace-events";
 
 pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "get", arity: Arity(-3), handler: get },
@@ -23,7 +27,7 @@ fn parameters(call: &Call<'_>) -> Vec<(&'static str, String)> {
         ("maxclients", call.node.options.connections_max.to_string()),
         ("maxmemory", "0".into()),
         ("maxmemory-policy", "noeviction".into()),
-        ("notify-keyspace-events", String::new()),
+        (NOTIFY, call.node.hub.lock().notify().text().to_owned()),
         ("port", call.node.options.port.to_string()),
         ("proto-max-bulk-len", BULK_BYTES_MAX.to_string()),
         ("replica-read-only", "yes".into()),
@@ -49,11 +53,27 @@ fn get(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Local(Reply::Map(found.map(|(name, value)| (Reply::text(name), Reply::text(value))).collect())))
 }
 
+/// `CONFIG SET name value [name value …]`: all of it or nothing.
 fn set(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let known = call.arguments.peek().is_some_and(|name| {
-        parameters(call).iter().any(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
-    });
-    Err(call.repeat_next(if known { Error::ImmutableConfig } else { Error::UnknownConfig }))
+    if !call.arguments.len().is_multiple_of(2) {
+        return Err(Error::Syntax);
+    }
+    let known: Vec<&str> = parameters(call).into_iter().map(|(name, _)| name).collect();
+    let mut notify = None;
+    while let Ok(name) = call.arguments.take() {
+        let letters = call.arguments.text()?;
+        let found = known.iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        match found {
+            None => return Err(Error::UnknownConfig(echo(&name))),
+            Some(&NOTIFY) if notify.is_some() => return Err(Error::RepeatedConfig(NOTIFY.to_owned())),
+            Some(&NOTIFY) => notify = Some(Notify::parse(&letters).ok_or(Error::EventClass)?),
+            Some(name) => return Err(Error::ImmutableConfig((*name).to_owned())),
+        }
+    }
+    if let Some(notify) = notify {
+        call.node.hub.lock().set_notify(notify);
+    }
+    Ok(Plan::ok())
 }
 
 fn resetstat(call: &mut Call<'_>) -> Result<Plan, Error> {

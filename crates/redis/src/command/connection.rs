@@ -110,6 +110,11 @@ pub(super) fn database(call: &mut Call<'_>) -> Result<u8, Error> {
 }
 
 pub(crate) fn ping(call: &mut Call<'_>) -> Result<Plan, Error> {
+    if call.session.is_listening() && call.arguments.len() <= 1 {
+        // Not to be taken for a message.
+        let told = call.arguments.take().unwrap_or_default();
+        return Ok(Plan::Local(Reply::Array(vec![Reply::text("pong"), Reply::bulk(&told)])));
+    }
     Ok(Plan::Local(match call.arguments.len() {
         0 => Reply::Simple("PONG".into()),
         1 => Reply::bulk(&call.arguments.take()?),
@@ -127,8 +132,21 @@ pub(super) fn quit(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 pub(super) fn reset(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let has_subscriptions = call.session.has_subscriptions();
     call.session.reset(call.node);
-    Ok(Plan::Local(Reply::Simple("RESET".into())))
+    let reply = Reply::Simple("RESET".into());
+    if !has_subscriptions {
+        return Ok(Plan::Local(reply));
+    }
+    let client = call.session.client.clone();
+    Ok(Plan::Subscription {
+        begins: false,
+        client: client.clone(),
+        ask: Box::new(move |registry| {
+            registry.leave(client.id);
+            reply
+        }),
+    })
 }
 
 /// A client's own text, unless it would break the lines of `CLIENT LIST`.

@@ -13,6 +13,7 @@ use crate::group::Standing;
 use crate::metrics::Count;
 use crate::options::Purpose;
 use crate::plan::{Plan, View};
+use crate::pubsub::Family;
 use crate::sentinel::Monitored;
 use crate::{Error, Reply};
 
@@ -59,6 +60,8 @@ struct Known {
     commands: u64,
     bytes_read: u64,
     bytes_written: u64,
+    /// Distinct channels, patterns and shard channels of this node's subscribers.
+    subscribed: [usize; Family::ALL.len()],
 }
 
 impl Known {
@@ -80,6 +83,7 @@ impl Known {
             commands: node.metrics.commands_total(),
             bytes_read: node.metrics.bytes_read.get(),
             bytes_written: node.metrics.bytes_written.get(),
+            subscribed: Family::ALL.map(|family| node.hub.lock().subscribed_to(family).count()),
         }
     }
 
@@ -147,6 +151,7 @@ impl Known {
     }
 
     fn stats(&self) -> String {
+        let [channels, patterns, shard_channels] = self.subscribed;
         lines(
             "Stats",
             &[
@@ -156,8 +161,9 @@ impl Known {
                 ("total_net_output_bytes", self.bytes_written.to_string()),
                 ("rejected_connections", self.rejected.to_string()),
                 ("evicted_keys", "0".into()),
-                ("pubsub_channels", "0".into()),
-                ("pubsub_patterns", "0".into()),
+                ("pubsub_channels", channels.to_string()),
+                ("pubsub_patterns", patterns.to_string()),
+                ("pubsubshard_channels", shard_channels.to_string()),
             ],
         )
     }

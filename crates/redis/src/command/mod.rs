@@ -4,7 +4,7 @@
 //! does not like is an [`Error`], and the connection lives on.
 //!
 //! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`sets`], [`sorted_sets`] and [`scores`], [`expiry`], [`keys`],
-//! [`listing`], [`leases`], [`transactions`], [`scripts`], [`connection`], [`client`], [`server`], [`info`], [`config`],
+//! [`listing`], [`leases`], [`transactions`], [`scripts`], [`pubsub`], [`connection`], [`client`], [`server`], [`info`], [`config`],
 //! [`introspection`].
 
 pub(crate) mod client;
@@ -19,6 +19,7 @@ mod keys;
 mod leases;
 mod listing;
 mod lists;
+pub(crate) mod pubsub;
 mod ranges;
 mod scores;
 mod scripts;
@@ -66,6 +67,8 @@ pub(crate) struct Spec {
     pub(crate) changes_session: bool,
     /// Scripts may call it.
     pub(crate) is_for_scripts: bool,
+    /// Allowed also to a client that has subscribed to something and speaks RESP2.
+    pub(crate) is_for_listeners: bool,
     pub(crate) handler: Handler,
     /// What its first argument may be, if that says what is to be done.
     pub(crate) subcommands: &'static [Subcommand],

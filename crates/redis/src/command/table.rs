@@ -2,8 +2,8 @@
 
 use super::{Arity, Handler, Keys, Kind, Spec, Subcommand};
 use super::{
-    client, config, connection, expiry, hashes, info, introspection, keys, leases, listing, lists, ranges,
-    scripts, server, sets, sorted_sets, strings, transactions,
+    client, config, connection, expiry, hashes, info, introspection, keys, leases, listing, lists, pubsub,
+    ranges, scripts, server, sets, sorted_sets, strings, transactions,
 };
 
 /// The commands of one door, sorted by name, so that they may be found by halving.
@@ -42,6 +42,7 @@ const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: H
         is_never_queued: false,
         changes_session: false,
         is_for_scripts: true,
+        is_for_listeners: false,
         handler,
         subcommands: &[],
     }
@@ -85,6 +86,15 @@ pub(crate) const fn session(spec: Spec) -> Spec {
 /// As in Redis.
 const fn not_for_scripts(spec: Spec) -> Spec {
     Spec { is_for_scripts: false, ..spec }
+}
+
+/// Also for those who have subscribed to something.
+pub(crate) const fn listener(spec: Spec) -> Spec {
+    Spec { is_for_listeners: true, ..spec }
+}
+
+pub(crate) const fn subscription(name: &'static str, arity: i32, handler: Handler) -> Spec {
+    listener(session(server(name, arity, handler)))
 }
 
 /// Also before authentication.
@@ -169,15 +179,19 @@ pub(crate) static COMMANDS: Table = Table(&[
     write("pexpire", -3, ONE_KEY, expiry::pexpire),
     write("pexpireat", -3, ONE_KEY, expiry::pexpireat),
     read("pexpiretime", 2, ONE_KEY, expiry::pexpiretime),
-    server("ping", -1, connection::ping),
+    listener(server("ping", -1, connection::ping)),
     write("psetex", 4, ONE_KEY, strings::psetex),
+    subscription("psubscribe", -2, pubsub::psubscribe),
     read("pttl", 2, ONE_KEY, expiry::pttl),
-    Spec { is_never_queued: true, ..not_for_scripts(open("quit", -1, connection::quit)) },
+    write("publish", 3, NO_KEYS, pubsub::publish),
+    container("pubsub", pubsub::SUBCOMMANDS),
+    subscription("punsubscribe", -1, pubsub::punsubscribe),
+    listener(Spec { is_never_queued: true, ..not_for_scripts(open("quit", -1, connection::quit)) }),
     server("readonly", 1, server::cluster_disabled),
     server("readwrite", 1, server::cluster_disabled),
     write("rename", 3, TWO_KEYS, keys::rename),
     write("renamenx", 3, TWO_KEYS, keys::renamenx),
-    Spec { is_never_queued: true, ..not_for_scripts(open("reset", 1, connection::reset)) },
+    listener(Spec { is_never_queued: true, ..not_for_scripts(open("reset", 1, connection::reset)) }),
     server("role", 1, server::role),
     write("rpop", -2, ONE_KEY, lists::rpop),
     write("rpush", -3, ONE_KEY, lists::rpush),
@@ -195,14 +209,19 @@ pub(crate) static COMMANDS: Table = Table(&[
     read("sismember", 3, ONE_KEY, sets::sismember),
     read("smembers", 2, ONE_KEY, sets::smembers),
     read("smismember", -3, ONE_KEY, sets::smismember),
+    write("spublish", 3, NO_KEYS, pubsub::spublish),
     write("srem", -3, ONE_KEY, sets::srem),
+    subscription("ssubscribe", -2, pubsub::ssubscribe),
     read("strlen", 2, ONE_KEY, strings::strlen),
+    subscription("subscribe", -2, pubsub::subscribe),
     read("substr", 4, ONE_KEY, ranges::getrange),
+    subscription("sunsubscribe", -1, pubsub::sunsubscribe),
     server("time", 1, server::time),
     read("touch", -2, ALL_KEYS, keys::exists),
     read("ttl", 2, ONE_KEY, expiry::ttl),
     read("type", 2, ONE_KEY, keys::type_of),
     write("unlink", -2, ALL_KEYS, keys::del),
+    subscription("unsubscribe", -1, pubsub::unsubscribe),
     not_for_scripts(server("unwatch", 1, transactions::unwatch)),
     not_for_scripts(server("wait", 3, server::wait)),
     Spec { kind: Kind::Read, keys: ALL_KEYS, ..transaction("watch", -2, transactions::watch) },

@@ -1,7 +1,8 @@
 //! Conversations, as specifications: each line a request as one would type it and the exact reply, by a real state.
 //!
 //! The replies are those of redis-server 7.0.15 wherever it has the command. `@advance MS` moves the log's clock,
-//! `@fail NAME` makes the group fail, `@recover` ends that, `@lead NODE` changes the leader; `@other REQUEST` is what another client asks meanwhile.
+//! `@fail NAME` makes the group fail, `@recover` ends that, `@lead NODE` changes the leader; `@other REQUEST` is what another
+//! client asks meanwhile, and `@hear` what has come of messages since.
 
 use crate::error::Failure;
 use crate::options::{Options, Purpose};
@@ -12,6 +13,13 @@ fn hold(conversation: &str, options: Options) {
     let mut wrong = Vec::new();
     for (number, line) in conversation.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(expected) = line.strip_prefix("@hear => ") {
+            let heard = bench.hear();
+            if heard != expected {
+                wrong.push(format!("line {}\n  expected {expected}\n  heard    {heard}", number + 1));
+            }
             continue;
         }
         if let Some(directive) = line.strip_prefix('@') {
@@ -137,6 +145,16 @@ fn evaluation() {
 #[test]
 fn transactions() {
     hold(include_str!("transactions.txt"), with_flush());
+}
+
+#[test]
+fn pubsub() {
+    hold(include_str!("pubsub.txt"), with_flush());
+}
+
+#[test]
+fn notifications() {
+    hold(include_str!("notifications.txt"), with_flush());
 }
 
 #[test]

@@ -9,18 +9,18 @@
 //!
 //! A Sentinel here watches nobody and decides nothing; it says what its node knows of the group. Nothing can be set.
 //!
-//! Read in this order: [`monitored`] (what is known), [`subcommands`] (what is asked), [`subscriptions`] (what is told
+//! Read in this order: [`monitored`] (what is known), [`subcommands`] (what is asked), [`news`] (what is told
 //! unasked).
 
 mod monitored;
+mod news;
 mod subcommands;
-mod subscriptions;
 
 pub(crate) use monitored::{Monitored, Vigil};
-pub(crate) use subscriptions::{News, Subscriptions};
+pub(crate) use news::News;
 
-use crate::command::table::{Table, container, open, server, session};
-use crate::command::{Call, Spec, client, connection, info, introspection};
+use crate::command::table::{Table, container, listener, open, server, session, subscription};
+use crate::command::{Call, Spec, client, connection, info, introspection, pubsub};
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
@@ -31,14 +31,14 @@ pub(crate) static COMMANDS: Table = Table(&[
     Spec { subcommands: introspection::SUBCOMMANDS, ..server("command", -1, introspection::command) },
     session(open("hello", -1, connection::hello)),
     server("info", -1, info::info),
-    server("ping", -1, subscriptions::ping),
-    server("psubscribe", -2, subscriptions::psubscribe),
+    listener(server("ping", -1, connection::ping)),
+    subscription("psubscribe", -2, pubsub::psubscribe),
     server("publish", 3, publish),
-    server("punsubscribe", -1, subscriptions::punsubscribe),
+    subscription("punsubscribe", -1, pubsub::punsubscribe),
     server("role", 1, subcommands::role),
     container("sentinel", subcommands::SUBCOMMANDS),
-    server("subscribe", -2, subscriptions::subscribe),
-    server("unsubscribe", -1, subscriptions::unsubscribe),
+    subscription("subscribe", -2, pubsub::subscribe),
+    subscription("unsubscribe", -1, pubsub::unsubscribe),
 ]);
 
 /// Sentinels of Redis greet each other on this channel; one that was led here by mistake is not listened to.

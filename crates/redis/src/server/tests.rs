@@ -1,5 +1,7 @@
 //! Connections over streams in memory: pipelines, limits, silence, goodbyes.
 
+mod subscriptions;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;

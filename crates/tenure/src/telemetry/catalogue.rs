@@ -287,6 +287,24 @@ const REDIS: &[Instrument] = &[
         "Redis scripts that took longer than a lock script may.",
         |seen| atomic(&seen.redis.scripts_slow),
     ),
+    gauge(
+        "tenure_resp_subscriptions",
+        "Channels and patterns that the Redis connections of this node have subscribed to.",
+        |seen| atomic(&seen.redis.subscriptions),
+    ),
+    counter(
+        "tenure_resp_messages_delivered_total",
+        "Messages handed to Redis subscribers of this node, each counted once for each.",
+        |seen| atomic(&seen.redis.messages_delivered),
+    ),
+    counter(
+        "tenure_resp_subscribers_disconnected_total",
+        "Redis subscribers disconnected: slow, they did not read; gap, messages were missing on this node.",
+        |seen| {
+            let why = [("slow", &seen.redis.subscribers_slow), ("gap", &seen.redis.subscribers_lost)];
+            labelled("reason", why.map(|(label, count)| (label, count.load(Relaxed))))
+        },
+    ),
     counter(
         "tenure_resp_conflicts_total",
         "Runs of Redis scripts and transactions that began anew because others changed what they had read.",
