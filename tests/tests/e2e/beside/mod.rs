@@ -16,6 +16,7 @@ mod identity;
 mod leadership;
 mod leases;
 mod members;
+mod messages;
 mod scripts;
 mod sentinel;
 mod snapshot;
