@@ -1,5 +1,6 @@
 //! What takes long, needs root or writes into the repository, and so runs only when asked for: `cargo xtask soak …`,
-//! `cargo xtask differential`, `cargo xtask power` and `cargo xtask fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable what to do.
+//! `differential`, `power`, `clients` and `fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable
+//! what to do.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::run::{cargo, quietly, succeeds, target};
-use crate::{test, tools};
+use crate::run::{cargo, quietly, root, succeeds, target};
+use crate::{compatibility, libraries, test, tools};
 
 /// A day: whoever wants more runs it again.
 const MINUTES_MAX: u64 = 24 * 60;
@@ -53,6 +54,15 @@ pub(crate) fn power(cuts: u64, seed: Option<u64>) -> Result<bool> {
     ];
     environment.extend(seed.map(|seed| ("TENURE_POWER_SEED", seed.to_string().into())));
     test::asked("power::nothing_acknowledged_is_lost_when_the_power_goes", &environment)
+}
+
+/// The locks of every Redis library, and the page that says how they fared.
+pub(crate) fn clients() -> Result<bool> {
+    let mut environment: Vec<_> =
+        tools::install()?.into_iter().map(|(name, path)| (name, path.into_os_string())).collect();
+    environment.push(("TENURE_RUST_CLIENTS", libraries::rust()?.into()));
+    environment.push(("TENURE_CLIENTS", root().join(compatibility::RESULTS).into()));
+    Ok(test::asked("clients::every_library_holds_its_locks", &environment)? && compatibility::fix()?)
 }
 
 /// The data directory of the present format that later builds must open.

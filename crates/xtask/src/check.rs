@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::run::{cargo, succeeds};
-use crate::{rules, tidy};
+use crate::{compatibility, rules, tidy};
 
 /// Everything that a machine can see is right. Says all that is wrong, not only the first.
 pub(crate) fn check() -> Result<bool> {
@@ -22,6 +22,7 @@ pub(crate) fn check() -> Result<bool> {
     step("documents", succeeds(cargo().args(documents).env("RUSTDOCFLAGS", flags))?);
     step("dependency rules", say(rules::broken()?));
     step("tidiness", say(tidy::untidy()?));
+    step("compatibility page", compatibility::is_current()?);
     if wrong.is_empty() {
         println!("check: all is well");
     } else {
@@ -40,5 +41,5 @@ fn say(findings: Vec<String>) -> bool {
 pub(crate) fn fix() -> Result<bool> {
     let lints =
         ["clippy", "--quiet", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"];
-    Ok(succeeds(cargo().args(lints))? & succeeds(cargo().args(["fmt", "--all"]))?)
+    Ok(compatibility::fix()? & succeeds(cargo().args(lints))? & succeeds(cargo().args(["fmt", "--all"]))?)
 }

@@ -5,6 +5,8 @@
 mod asked;
 mod bench;
 mod check;
+mod compatibility;
+mod libraries;
 mod planted;
 mod rules;
 mod run;
@@ -21,6 +23,9 @@ const USAGE: &str = "\
 cargo xtask check                       only reads: format, lints, documents, dependency rules, tidiness
 cargo xtask fix                         writes: format, lints that can mend themselves
 cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign clients included
+cargo xtask clients                     locks of every Redis library at every node while leaders are killed, five
+                                        minutes; into docs/redis-compatibility.md
+cargo xtask compatibility               that page anew, from the table of commands and the last run
 cargo xtask soak [--minutes M] [--seed S]
                                         full load in rounds: nodes lag, freeze, are killed and stopped, and
                                         processors are scarce; 30 minutes
@@ -59,6 +64,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", "--quick", filter] | ["test", filter, "--quick"] => test::test(true, Some(filter)),
         ["test"] => test::test(false, None),
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
+        ["clients"] => asked::clients(),
+        ["compatibility"] => compatibility::fix(),
         ["soak"] => asked::soak(SOAK_MINUTES, None),
         ["soak", "--minutes", minutes] => asked::soak(minutes, None),
         ["soak", "--seed", seed] => asked::soak(SOAK_MINUTES, Some(seed.parse()?)),

@@ -1,13 +1,14 @@
 //! Foreign programs that the end-to-end tests talk to, installed once: Debian's through apt as root, otherwise
-//! unpacked below `target/tools`; Python's and Node's below `target/tools` always.
+//! unpacked below `target/tools`; Python's and Node's below `target/tools` always ([`crate::libraries`]).
 //!
 //! Nothing that is missing stops the tests, except in CI: a suite that cannot run is a failure there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use crate::libraries;
 use crate::run::{quietly, target};
 
 /// Where the tests find each tool.
@@ -15,6 +16,9 @@ const PYTHON: &str = "TENURE_PYTHON";
 const NODE_MODULES: &str = "TENURE_NODE_MODULES";
 const REDIS_CLI: &str = "TENURE_REDIS_CLI";
 const FAKETIME: &str = "TENURE_FAKETIME";
+const PHP: &str = "TENURE_PHP";
+const RUBY: &str = "TENURE_RUBY";
+const HIREDIS: &str = "TENURE_HIREDIS";
 
 /// Installs what is missing, and gives the environment that tells the tests where it is.
 pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
@@ -23,8 +27,11 @@ pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
     let installed = [
         (FAKETIME, faketime(&tools)),
         (REDIS_CLI, redis_cli(&tools)),
-        (PYTHON, python(&tools)),
-        (NODE_MODULES, node_modules(&tools)),
+        (PYTHON, libraries::python(&tools)),
+        (NODE_MODULES, libraries::node_modules(&tools)),
+        (PHP, libraries::php()),
+        (RUBY, libraries::ruby()),
+        (HIREDIS, libraries::hiredis(&tools)),
     ];
     let mut environment = Vec::new();
     for (variable, path) in installed {
@@ -75,9 +82,7 @@ fn debian(tools: &Path, package: &str, find: impl Fn() -> Option<PathBuf>) -> Re
     }
     eprintln!("installing {package} …");
     if is_root() {
-        let install = || apt(&["install", "--yes", "--no-install-recommends", package]);
-        // The list of packages may be old or missing.
-        install().or_else(|_| apt(&["update"]).and_then(|()| install()))?;
+        apt_install(&[package])?;
     } else {
         unpack(tools, package)?;
     }
@@ -92,6 +97,13 @@ pub(crate) fn is_root() -> bool {
 
 fn apt(arguments: &[&str]) -> Result<()> {
     quietly(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// As root.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    let install = || apt(&[&["install", "--yes", "--no-install-recommends"], packages].concat());
+    // The list of packages may be old or missing.
+    install().or_else(|_| apt(&["update"]).and_then(|()| install()))
 }
 
 /// Without root: the package and what it depends on that is not installed, below `target/tools/debian`.
@@ -119,42 +131,4 @@ fn find(tools: &Path, name: &str) -> Option<PathBuf> {
         places.push(root.join("faketime"));
     }
     places.into_iter().map(|place| place.join(name)).find(|path| path.is_file())
-}
-
-/// A Python with the current redis-py.
-fn python(tools: &Path) -> Result<PathBuf> {
-    let venv = tools.join("venv");
-    let python = venv.join("bin/python");
-    let works = || quietly(Command::new(&python).args(["-c", "import redis.asyncio"])).is_ok();
-    if !works() {
-        eprintln!("installing redis-py …");
-        if quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv)).is_err() {
-            // Debian has it in a package of its own.
-            if !is_root() {
-                bail!("python3 -m venv does not work; install python3-venv");
-            }
-            apt(&["install", "--yes", "--no-install-recommends", "python3-venv"])?;
-            quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        }
-        let install =
-            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "redis"];
-        quietly(Command::new(&python).args(install))?;
-    }
-    Ok(python)
-}
-
-/// The directory that holds ioredis and node-redis.
-fn node_modules(tools: &Path) -> Result<PathBuf> {
-    let directory = tools.join("node");
-    let modules = directory.join("node_modules");
-    if !["ioredis", "redis"].iter().all(|name| modules.join(name).is_dir()) {
-        eprintln!("installing ioredis and node-redis …");
-        std::fs::create_dir_all(&directory)?;
-        let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", "ioredis", "redis"];
-        if quietly(Command::new("node").arg("--version")).is_err() && is_root() {
-            apt(&["install", "--yes", "--no-install-recommends", "nodejs", "npm"])?;
-        }
-        quietly(Command::new("npm").args(install).current_dir(&directory))?;
-    }
-    Ok(modules)
 }

@@ -1,5 +1,6 @@
-//! What runs only when `cargo xtask differential`, `soak`, `power` or `fixture` asks for it.
+//! What runs only when `cargo xtask clients`, `differential`, `soak`, `power` or `fixture` asks for it.
 
+mod clients;
 mod differential;
 mod fixture;
 mod holders;

@@ -15,6 +15,7 @@ mod health;
 mod identity;
 mod leadership;
 mod leases;
+pub(crate) mod libraries;
 mod members;
 mod messages;
 mod scripts;
