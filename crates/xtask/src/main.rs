@@ -11,6 +11,7 @@ mod planted;
 mod rules;
 mod run;
 mod sim;
+mod suites;
 mod test;
 mod tidy;
 mod tools;
@@ -26,6 +27,9 @@ cargo xtask test [--quick] [FILTER]     every test, the real binary and foreign 
 cargo xtask clients                     locks of every Redis library at every node while leaders are killed, five
                                         minutes; into docs/redis-compatibility.md
 cargo xtask compatibility               that page anew, from the table of commands and the last run
+cargo xtask suites [redis-py|tcl]       tests of redis-py's lock and of Redis itself, against three nodes
+cargo xtask suites resp-compatibility PATH
+                                        the cases of a clone of resp-compatibility
 cargo xtask soak [--minutes M] [--seed S]
                                         full load in rounds: nodes lag, freeze, are killed and stopped, and
                                         processors are scarce; 30 minutes
@@ -66,6 +70,9 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["test", filter] if !filter.starts_with('-') => test::test(false, Some(filter)),
         ["clients"] => asked::clients(),
         ["compatibility"] => compatibility::fix(),
+        ["suites"] => suites::all(),
+        ["suites", name] => suites::one(name),
+        ["suites", "resp-compatibility", clone] => suites::resp_compatibility(clone),
         ["soak"] => asked::soak(SOAK_MINUTES, None),
         ["soak", "--minutes", minutes] => asked::soak(minutes, None),
         ["soak", "--seed", seed] => asked::soak(SOAK_MINUTES, Some(seed.parse()?)),
