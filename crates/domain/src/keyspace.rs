@@ -405,19 +405,14 @@ impl Keyspace {
 
     /// Gives a key that is there another end. If that is not after the present, the key is gone at once, as in Redis.
     fn put_back(&mut self, change: Change, key: Key, entry: Entry) {
+        let had_end = self.entries.get(&key).is_some_and(|before| before.end.is_some());
         match entry.end {
-            Some(end) if end <= change.now => drop(self.delete(change.serial, &key)),
-            Some(_) => {
-                self.events.note(&key, KeyEvent::Expire);
-                self.insert(key, entry);
-            }
-            None => {
-                if self.entries.get(&key).is_some_and(|before| before.end.is_some()) {
-                    self.events.note(&key, KeyEvent::Persist);
-                }
-                self.insert(key, entry);
-            }
+            Some(end) if end <= change.now => return drop(self.delete(change.serial, &key)),
+            Some(_) => self.events.note(&key, KeyEvent::Expire),
+            None if had_end => self.events.note(&key, KeyEvent::Persist),
+            None => {}
         }
+        self.insert(key, entry);
     }
 }
 
