@@ -263,6 +263,13 @@ mod tests {
     }
 
     #[test]
+    fn no_two_scripts_draw_the_same() {
+        let mut bench = Bench::new(Options::default());
+        let drawn = [(); 3].map(|()| bench.eval("return tostring(math.random())", &[], &[]));
+        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2], "{drawn:?}");
+    }
+
+    #[test]
     fn whoever_waits_is_told_when_nobody_decides() {
         let mut bench = Bench::new(Options::default());
         let script = "return redis.call('incr', KEYS[1])";

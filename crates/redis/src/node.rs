@@ -1,6 +1,8 @@
 //! What the connections of one node share.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -30,6 +32,7 @@ pub(crate) struct Node {
     pub(crate) compiler: Mutex<lua::Engine>,
     pub(crate) lanes: Lanes,
     pub(crate) turns: Turns,
+    evaluations: AtomicU64,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
     pub(crate) hub: Arc<Hub>,
@@ -66,6 +69,7 @@ impl Node {
             compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
             lanes: Lanes::new(aside, clock),
             turns: Turns::default(),
+            evaluations: AtomicU64::new(0),
             started_ms: wall_ms(),
             wall_ms: wall_ms.clone(),
             vigil: Vigil::default(),
@@ -77,6 +81,13 @@ impl Node {
     /// How the group looks from here, without asking anybody.
     pub(crate) fn standing(&self) -> Standing {
         (self.standing)()
+    }
+
+    /// Another one for each script: what it draws by chance, such as a token, no other draws.
+    pub(crate) fn seed(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (&self.options.run_id, self.evaluations.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
+        (hasher.finish() >> 32) as u32
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

@@ -62,7 +62,7 @@ fn run(call: &Call<'_>, script: Script, inputs: Inputs, read_only: bool) -> Resu
     }
     metrics.scripts_unrecognised.add(1);
     let Inputs { keys, arguments } = inputs;
-    let inputs = lua::Inputs { keys, arguments, seed: 0 };
+    let inputs = lua::Inputs { keys, arguments, seed: call.node.seed() };
     let session = call.session.clone();
     Ok(Plan::Script(Box::new(Evaluation { script: source, inputs, session, read_only })))
 }

@@ -30,17 +30,27 @@ pub(crate) struct Address {
 
 /// Watches how long no leader is known, whenever somebody asks.
 #[derive(Default)]
-pub(crate) struct Vigil(Mutex<Option<Duration>>);
+pub(crate) struct Vigil(Mutex<Option<Leaderless>>);
+
+/// Since when, in which term.
+#[derive(Clone, Copy)]
+struct Leaderless {
+    term: u64,
+    since: Duration,
+}
 
 impl Vigil {
     /// Whether a request that is sent to this node now can hope for a leader: it waits so long for one itself.
-    fn has_hope(&self, has_leader: bool, now: Duration) -> bool {
-        let mut since = self.0.lock();
+    fn has_hope(&self, has_leader: bool, term: u64, now: Duration) -> bool {
+        let mut leaderless = self.0.lock();
         if has_leader {
-            *since = None;
+            *leaderless = None;
             return true;
         }
-        now.saturating_sub(*since.get_or_insert(now)) < LEADER_WAIT
+        // Another term may have had a leader that nobody asked for.
+        let before = leaderless.filter(|before| before.term == term);
+        let Leaderless { since, .. } = *leaderless.insert(before.unwrap_or(Leaderless { term, since: now }));
+        now.saturating_sub(since) < LEADER_WAIT
     }
 }
 
@@ -50,7 +60,7 @@ impl Monitored {
         let Purpose::Sentinel { master } = &node.options.purpose else { return None };
         let standing = node.standing();
         let cluster_id = standing.cluster_id?;
-        let has_hope = node.vigil.has_hope(standing.leader.is_some(), (node.monotonic)());
+        let has_hope = node.vigil.has_hope(standing.leader.is_some(), standing.term, (node.monotonic)());
         let down = leader(&standing).is_none() && !(standing.serves && has_hope);
         Some(Self { name: master.clone(), cluster_id, standing, port: node.options.port, down })
     }
@@ -147,11 +157,13 @@ mod tests {
     fn hope_ends_and_comes_back() {
         let vigil = Vigil::default();
         let second = Duration::from_secs(1);
-        assert!(vigil.has_hope(false, second), "it begins with the first question");
-        assert!(vigil.has_hope(false, second + LEADER_WAIT - Duration::from_millis(1)));
-        assert!(!vigil.has_hope(false, second + LEADER_WAIT));
-        assert!(vigil.has_hope(true, 10 * second));
-        assert!(vigil.has_hope(false, 11 * second));
+        assert!(vigil.has_hope(false, 1, second), "it begins with the first question");
+        assert!(vigil.has_hope(false, 1, second + LEADER_WAIT - Duration::from_millis(1)));
+        assert!(!vigil.has_hope(false, 1, second + LEADER_WAIT));
+        assert!(vigil.has_hope(true, 1, 10 * second));
+        assert!(vigil.has_hope(false, 1, 11 * second));
+        assert!(vigil.has_hope(false, 2, 100 * second), "term 2 has not been looked at");
+        assert!(!vigil.has_hope(false, 2, 200 * second));
     }
 
     #[test]
