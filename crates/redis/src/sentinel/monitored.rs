@@ -72,7 +72,7 @@ impl Monitored {
 
     /// The same whether or not it would help.
     pub(crate) fn last_address(&self) -> Option<Address> {
-        let own = || Address::of(self.standing.address(self.standing.node)?);
+        let own = || address(&self.standing, self.standing.node);
         leader(&self.standing).or_else(own)
     }
 
@@ -129,8 +129,13 @@ impl Monitored {
 }
 
 /// Where the leader is, if one is known.
-pub(super) fn leader(standing: &Standing) -> Option<Address> {
-    Address::of(standing.address(standing.leader?)?)
+fn leader(standing: &Standing) -> Option<Address> {
+    address(standing, standing.leader?)
+}
+
+/// Where a node serves keys, if that is known.
+pub(super) fn address(standing: &Standing, node: NodeId) -> Option<Address> {
+    Address::of(standing.address(node)?)
 }
 
 impl Address {

@@ -3,12 +3,12 @@
 //! The other channels that Redis's Sentinel has may be listened to, and are silent: nothing here goes up and down but the
 //! leader.
 
-use domain::Published;
+use domain::{NodeId, Published};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use super::monitored::{Address, leader};
-use crate::group::Group;
+use super::monitored::address;
+use crate::group::{Group, Standing};
 
 const SWITCH: &[u8] = b"+switch-master";
 
@@ -16,7 +16,8 @@ const SWITCH: &[u8] = b"+switch-master";
 pub(crate) struct News {
     master: String,
     changes: BoxStream<'static, ()>,
-    last: Option<Address>,
+    /// The last leader that was known. Its address may become known later.
+    last: Option<NodeId>,
 }
 
 impl News {
@@ -24,7 +25,7 @@ impl News {
     pub(crate) fn new(group: &impl Group, master: &str) -> Self {
         // Before the look, so that no change is between the two.
         let changes = group.changes();
-        Self { master: master.to_owned(), changes, last: leader(&group.standing()) }
+        Self { master: master.to_owned(), changes, last: group.standing().leader }
     }
 
     /// Waits for the next. Whoever gives up waiting has missed nothing.
@@ -34,16 +35,22 @@ impl News {
                 std::future::pending::<()>().await;
             }
             // Without a leader there is nowhere else to go yet.
-            let Some(now) = leader(&group.standing()) else { continue };
-            match self.last.replace(now.clone()) {
-                Some(last) if last != now => {
-                    let message =
-                        format!("{} {} {} {} {}", self.master, last.host, last.port, now.host, now.port);
-                    let message = message.into_bytes().into();
-                    return Published { channel: SWITCH.into(), message, sharded: false };
-                }
-                _ => {}
+            let standing = group.standing();
+            let Some(now) = standing.leader else { continue };
+            if let Some(last) = self.last.replace(now).filter(|last| *last != now)
+                && let Some(message) = self.message(&standing, last, now)
+            {
+                return Published {
+                    channel: SWITCH.into(),
+                    message: message.into_bytes().into(),
+                    sharded: false,
+                };
             }
         }
+    }
+
+    fn message(&self, standing: &Standing, last: NodeId, now: NodeId) -> Option<String> {
+        let (last, now) = (address(standing, last)?, address(standing, now)?);
+        Some(format!("{} {} {} {} {}", self.master, last.host, last.port, now.host, now.port))
     }
 }
