@@ -405,6 +405,26 @@ mod tests {
         assert!(said.starts_with("-ERR the replies between MULTI and EXEC are longer"), "{}", &said[..100]);
     }
 
+    /// What counts is what is popped, not how long the lists are.
+    #[test]
+    fn long_lists_can_be_popped_together() {
+        let mut bench = Bench::new(Options::default());
+        let elements = "x ".repeat(1000);
+        for key in ["a", "b", "c", "d", "e"] {
+            bench.say(&format!("RPUSH {key} {elements}"));
+        }
+        bench.say("MULTI");
+        for key in ["a", "b", "c", "d", "e"] {
+            bench.say(&format!("LPOP {key}"));
+        }
+        assert_eq!(bench.say("EXEC"), format!(r"*5\r\n{}", r"$1\r\nx\r\n".repeat(5)));
+        bench.say("MULTI");
+        for key in ["a", "b", "c", "d", "e"] {
+            bench.say(&format!("LPOP {key} 999"));
+        }
+        assert!(bench.say("EXEC").starts_with("-ERR what the writes"));
+    }
+
     #[test]
     fn what_is_watched_is_not_looked_at_again() {
         assert_eq!(exec_while(1, true), (r"*-1\r\n".into(), r"$-1\r\n".into()));

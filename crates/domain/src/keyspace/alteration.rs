@@ -21,6 +21,9 @@ pub enum Alteration {
     SortedSet(SortedSetChange),
 }
 
+/// Of the longest number of 64 bits.
+const INTEGER_BYTES_MAX: usize = 20;
+
 /// What an alteration has done to a copy.
 pub(super) struct Altered {
     pub(super) answer: Answer,
@@ -95,24 +98,35 @@ impl Alteration {
         }
     }
 
-    /// Whether it tells elements, which are gone then.
-    pub(crate) fn pops(&self) -> bool {
+    /// How many elements it tells at most, which are gone then.
+    pub(crate) fn pops(&self) -> u64 {
         match self {
-            Self::Hash(_) | Self::Set(_) => false,
-            Self::List(change) => matches!(change, ListChange::Pop { .. }),
-            Self::SortedSet(change) => matches!(change, SortedSetChange::Pop { .. }),
+            Self::List(ListChange::Pop { count, .. })
+            | Self::SortedSet(SortedSetChange::Pop { count, .. }) => *count,
+            _ => 0,
         }
     }
 
     /// The most by which the value can grow; and about what the change takes itself.
     pub(crate) fn bytes(&self) -> usize {
+        self.elements().sum()
+    }
+
+    /// The longest element that the value can get by it.
+    pub(crate) fn longest(&self) -> usize {
+        self.elements().max().unwrap_or_default()
+    }
+
+    /// What the elements that it names count for.
+    fn elements(&self) -> impl Iterator<Item = usize> {
         let texts = match self {
             Self::Hash(change) => change.texts(),
             Self::List(change) => change.texts(),
             Self::Set(change) => change.texts(),
             Self::SortedSet(change) => change.texts(),
         };
-        texts.map(|text| ELEMENT_BYTES + text.len()).sum()
+        let number = matches!(self, Self::Hash(HashChange::Increment { .. })).then_some(INTEGER_BYTES_MAX);
+        texts.map(|text| ELEMENT_BYTES + text.len()).chain(number)
     }
 
     fn empty(&self) -> Value {

@@ -41,10 +41,7 @@ impl Hash {
                 }
                 Ok(Altered { answer: Answer::Count(added), written })
             }
-            HashChange::Remove { fields } => {
-                let removed = fields.into_iter().filter(|field| self.remove(field)).count();
-                Ok(Altered::some(removed))
-            }
+            HashChange::Remove { fields } => Ok(Altered::some(self.remove_all(&fields))),
             HashChange::Increment { field, by } => {
                 let (sum, text) = strings::sum(self.get(&field), by)?;
                 self.put(field, text);

@@ -1,5 +1,6 @@
 //! Elements in the order in which they came, each found by its name without a look at all of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::limits::ELEMENT_BYTES;
@@ -44,12 +45,25 @@ impl<V> Named<V> {
         }
     }
 
-    pub(crate) fn remove(&mut self, name: &[u8]) -> bool {
-        let Ok(rank) = self.rank(name) else { return false };
-        let place = self.by_name.remove(rank);
-        self.elements.remove(place);
-        self.by_name.iter_mut().filter(|other| **other > place).for_each(|other| *other -= 1);
-        true
+    /// In one pass, however many they are. How many of them were there.
+    pub(crate) fn remove_all(&mut self, names: &[Arc<[u8]>]) -> usize {
+        let place = |name: &Arc<[u8]>| self.rank(name).ok().map(|rank| self.by_name[rank]);
+        let gone: BTreeSet<usize> = names.iter().filter_map(place).collect();
+        if gone.is_empty() {
+            return 0;
+        }
+        let mut stay = 0;
+        let moved: Vec<Option<usize>> = (0..self.elements.len())
+            .map(|place| {
+                let stays = !gone.contains(&place);
+                stay += usize::from(stays);
+                stays.then(|| stay - 1)
+            })
+            .collect();
+        let mut places = moved.iter();
+        self.elements.retain(|_| places.next().is_some_and(Option::is_some));
+        self.by_name = self.by_name.iter().filter_map(|place| moved[*place]).collect();
+        gone.len()
     }
 
     /// What all elements count for, with what each value does.

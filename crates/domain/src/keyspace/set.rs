@@ -27,7 +27,7 @@ impl Set {
             SetChange::Add { members } => {
                 members.into_iter().filter(|member| self.put(member.clone(), ())).count()
             }
-            SetChange::Remove { members } => members.into_iter().filter(|member| self.remove(member)).count(),
+            SetChange::Remove { members } => self.remove_all(&members),
         })
     }
 }

@@ -11,6 +11,7 @@ use super::set::Set;
 use super::sorted_set::SortedSet;
 use crate::Refusal;
 use crate::digest::Feed;
+use crate::limits::ELEMENT_BYTES;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -59,6 +60,16 @@ impl Value {
             Self::Set(set) => set.bytes(),
             Self::SortedSet(set) => set.bytes(),
         }
+    }
+
+    /// What the longest of its elements counts for, where they can be popped.
+    pub(crate) fn longest_element(&self) -> usize {
+        let longest = match self {
+            Self::String(_) | Self::Hash(_) | Self::Set(_) => None,
+            Self::List(list) => list.elements().iter().map(|element| element.len()).max(),
+            Self::SortedSet(set) => set.ranked().iter().map(|(_, member)| member.len()).max(),
+        };
+        longest.map_or(0, |bytes| ELEMENT_BYTES + bytes)
     }
 
     pub(crate) fn is_empty_collection(&self) -> bool {

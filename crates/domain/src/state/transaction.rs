@@ -7,7 +7,7 @@ use crate::limits::{
     INNER_ANSWER_BYTES, KEYS_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
     TRANSACTION_GUARDS_MAX,
 };
-use crate::{Action, Answer, Guard, Key, Position, Refusal};
+use crate::{Action, Answer, Entry, Guard, Key, Position, Refusal};
 
 impl State {
     /// What is wrong with the transaction itself is found before any of its actions runs, so that it is done whole or not
@@ -64,23 +64,42 @@ impl State {
         sum.saturating_add(self.popped_bytes_max(actions))
     }
 
-    /// What is popped is gone, so that a key tells of it at most all that it has and gets.
+    /// A pop tells no more than so many of the longest elements, and all pops of a key together no more than it has and
+    /// gets: what is popped is gone.
     fn popped_bytes_max(&self, actions: &[Action]) -> usize {
-        let mut had: BTreeMap<&Key, usize> = BTreeMap::new();
-        let mut popped: BTreeSet<&Key> = BTreeSet::new();
-        let present = |key: &Key| self.keys.get(key).map_or(0, |entry| entry.value.bytes());
+        let mut has: BTreeMap<&Key, Elements> = BTreeMap::new();
+        let mut told: BTreeMap<&Key, usize> = BTreeMap::new();
+        let present = |key: &Key| self.keys.get(key).map_or_else(Elements::default, Elements::of);
         for action in actions {
-            let (key, more) = match action {
-                Action::Alter { key, alteration } => (key, alteration.bytes()),
-                Action::Copy { from, to, .. } => (to, *had.entry(from).or_insert_with(|| present(from))),
+            let (key, more, pops) = match action {
+                Action::Alter { key, alteration } => {
+                    let more = Elements { bytes: alteration.bytes(), longest: alteration.longest() };
+                    (key, more, alteration.pops())
+                }
+                Action::Copy { from, to, .. } => (to, *has.entry(from).or_insert_with(|| present(from)), 0),
                 _ => continue,
             };
-            let bytes = had.entry(key).or_insert_with(|| present(key));
-            *bytes = bytes.saturating_add(more);
-            if matches!(action, Action::Alter { alteration, .. } if alteration.pops()) {
-                popped.insert(key);
-            }
+            let elements = has.entry(key).or_insert_with(|| present(key));
+            elements.bytes = elements.bytes.saturating_add(more.bytes);
+            elements.longest = elements.longest.max(more.longest);
+            let pops = usize::try_from(pops).unwrap_or(usize::MAX).saturating_mul(elements.longest);
+            let told = told.entry(key).or_default();
+            *told = told.saturating_add(pops);
         }
-        popped.iter().fold(0, |sum: usize, key| sum.saturating_add(had[key]))
+        told.iter().fold(0, |sum: usize, (key, told)| sum.saturating_add(has[key].bytes.min(*told)))
+    }
+}
+
+/// What a key may have that can be popped.
+#[derive(Clone, Copy, Default)]
+struct Elements {
+    /// All together.
+    bytes: usize,
+    longest: usize,
+}
+
+impl Elements {
+    fn of(entry: &Entry) -> Self {
+        Self { bytes: entry.value.bytes(), longest: entry.value.longest_element() }
     }
 }
