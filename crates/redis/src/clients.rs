@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering::R
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::blocking::Blocked;
 use crate::codec::Protocol;
 use crate::command::Table;
 use crate::pubsub::Family;
@@ -30,6 +31,7 @@ pub(crate) struct Client {
     /// Told once when somebody kills it.
     pub(crate) killed: Notify,
     pub(crate) mailbox: Mailbox,
+    pub(crate) blocked: Blocked,
     /// How many it has, by their families.
     subscriptions: [AtomicUsize; Family::ALL.len()],
 }
@@ -123,6 +125,7 @@ impl Clients {
             labels: Mutex::default(),
             killed: Notify::new(),
             mailbox: Mailbox::default(),
+            blocked: Blocked::default(),
             subscriptions: Default::default(),
         });
         open.insert(id, client.clone());

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 
+use crate::blocking::Ending;
 use crate::clients::Client;
 use crate::codec::Protocol;
 use crate::codec::decode::Decoder;
@@ -167,6 +168,9 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
             self.due = self.output.len();
             return None;
         }
+        if run.may_wait() {
+            self.due = self.output.len();
+        }
         Some(run.execute(self.group.clone(), self.node.clone()).boxed())
     }
 
@@ -201,7 +205,9 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
     fn received(&mut self, bytes: usize) {
         self.decoder.note_received(bytes);
         self.node.metrics.bytes_read.add(bytes as u64);
-        self.input_ended |= bytes == 0;
+        if bytes == 0 {
+            self.end_input();
+        }
     }
 
     fn wrote(&mut self, bytes: usize) -> io::Result<()> {
@@ -222,7 +228,13 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                 Some(Err(_)) | None => break,
             }
         }
+        self.end_input();
+    }
+
+    /// Whoever waits for what may never come waits no longer.
+    fn end_input(&mut self) {
         self.input_ended = true;
+        self.client.blocked.end(Ending::Gone);
     }
 }
 

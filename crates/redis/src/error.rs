@@ -44,6 +44,14 @@ pub enum Error {
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
     )]
     NoFrequencies,
+    #[error("ERR timeout is not a float or out of range")]
+    TimeoutNotAFloat,
+    #[error("ERR timeout is negative")]
+    TimeoutNegative,
+    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+    Unblocked,
+    #[error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")]
+    UnblockReason,
     #[error("ERR no such key")]
     NoSuchKey,
     #[error("ERR source and destination objects are the same")]

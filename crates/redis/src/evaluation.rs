@@ -156,7 +156,12 @@ impl<L: Look> World<'_, '_, L> {
                 reply(self.overlay.write(&actions)?.into_iter().map(Ok).collect())
             }
             Plan::Subscription { ask, .. } => ask(&mut self.node.hub.lock()),
-            Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => {
+            Plan::Read(_)
+            | Plan::Walk(_)
+            | Plan::BlockingPop(_)
+            | Plan::Edit(_)
+            | Plan::Script(_)
+            | Plan::Transaction(_) => {
                 unreachable!("whatever looks has looked, and no script sends the others")
             }
         })

@@ -32,6 +32,9 @@ pub trait Group: Clone + Send + Sync + 'static {
 
     /// Ticks whenever that may have changed.
     fn changes(&self) -> BoxStream<'static, ()>;
+
+    /// Ticks whenever something has been applied here.
+    fn applied(&self) -> BoxStream<'static, ()>;
 }
 
 /// What a quorum round allows to look at, as often as needed.

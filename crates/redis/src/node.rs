@@ -16,7 +16,7 @@ use crate::pubsub::hub::{Hub, Listen};
 use crate::pubsub::notify::Notify;
 use crate::script::Cache;
 use crate::sentinel::{self, Vigil};
-use crate::server::Environment;
+use crate::server::{Environment, Sleep};
 use crate::turns::Turns;
 
 /// The wall clock, in milliseconds since 1970: for people, `TIME` and audit. It decides nothing.
@@ -39,6 +39,7 @@ pub(crate) struct Node {
     /// How long no leader is known.
     pub(crate) vigil: Vigil,
     pub(crate) monotonic: lua::Clock,
+    pub(crate) sleep: Sleep,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
 }
 
@@ -58,7 +59,7 @@ impl Node {
         let metrics = Arc::new(Metrics::new(commands));
         // A word that is none was refused with the file that it stands in.
         let notify = Notify::parse(&options.notify_keyspace_events).unwrap_or_default();
-        let Environment { wall_ms, aside, clock, monotonic, .. } = environment;
+        let Environment { wall_ms, aside, clock, monotonic, sleep, .. } = environment;
         Self {
             hub: Arc::new(Hub::new(notify, listen, metrics.clone())),
             options,
@@ -74,6 +75,7 @@ impl Node {
             wall_ms: wall_ms.clone(),
             vigil: Vigil::default(),
             monotonic: monotonic.clone(),
+            sleep: sleep.clone(),
             standing,
         }
     }

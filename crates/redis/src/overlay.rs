@@ -11,6 +11,7 @@ use std::ops::Bound;
 
 use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial};
 
+use crate::blocking::BlockingPop;
 use crate::command::Kind;
 use crate::edit::Edit;
 use crate::group::Look;
@@ -123,6 +124,7 @@ impl<'a, L: Look> Overlay<'a, L> {
                 self.copy_all(part.database)?;
                 self.walk(walk.clone())?
             }
+            Plan::BlockingPop(pop) => self.pop(pop)?,
             Plan::Edit(edit) => self.edit(edit)?,
             Plan::Local(_)
             | Plan::Write { .. }
@@ -132,6 +134,19 @@ impl<'a, L: Look> Overlay<'a, L> {
         };
         self.count(&reply)?;
         Ok(Some(reply))
+    }
+
+    /// Without waiting.
+    fn pop(&mut self, pop: &BlockingPop) -> Result<Reply, Stop> {
+        self.copy(pop.keys.iter());
+        let (key, action) = match pop.look(&self.view()) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Reply::NullArray),
+            Err(error) => return Ok(error.into()),
+        };
+        let answers = self.write(&[action])?;
+        let reply = answers.first().map_or(Ok(None), |answer| pop.reply(&key, answer));
+        Ok(reply.map(|reply| reply.unwrap_or(Reply::NullArray)).into())
     }
 
     fn edit(&mut self, edit: &Edit) -> Result<Reply, Stop> {

@@ -8,6 +8,7 @@ use domain::{
     State, Value,
 };
 
+use crate::blocking::BlockingPop;
 use crate::clients::Client;
 use crate::edit::Edit;
 use crate::evaluation::Evaluation;
@@ -26,6 +27,8 @@ pub(crate) enum Plan {
     Read(OnView),
     /// Look at every key of a database.
     Walk(Walk),
+    /// Take an element of a list when there is one.
+    BlockingPop(BlockingPop),
     /// Look at a value, and propose another.
     Edit(Edit),
     /// Run a script.

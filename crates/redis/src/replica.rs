@@ -46,6 +46,14 @@ impl Group for Replica {
         }
     }
 
+    fn applied(&self) -> BoxStream<'static, ()> {
+        let applied = stream::unfold(self.watch(), |mut watch| async {
+            watch.changed().await;
+            Some(((), watch))
+        });
+        applied.boxed()
+    }
+
     fn changes(&self) -> BoxStream<'static, ()> {
         let changes = stream::unfold(self.watch_standing(), |mut watch| async {
             watch.changed().await;

@@ -38,6 +38,10 @@ impl Arguments {
         self.0.pop_front().ok_or(Error::Syntax)
     }
 
+    pub(crate) fn take_last(&mut self) -> Result<Bytes, Error> {
+        self.0.pop_back().ok_or(Error::Syntax)
+    }
+
     /// Nothing may be left.
     pub(crate) fn finish(&self) -> Result<(), Error> {
         if self.is_empty() { Ok(()) } else { Err(Error::Syntax) }

@@ -35,6 +35,8 @@ enum Kind {
     /// Also a script, and an edit.
     Transaction,
     Subscription,
+    /// By itself.
+    Waiting,
 }
 
 fn kind(plan: &Plan) -> Option<Kind> {
@@ -43,6 +45,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
         Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
+        Plan::BlockingPop(_) => Some(Kind::Waiting),
         Plan::Subscription { .. } => Some(Kind::Subscription),
     }
 }
@@ -67,13 +70,20 @@ impl Run {
         let other = kind.is_some() && self.kind.is_some() && kind != self.kind;
         let full = self.requests.len() >= RUN_REQUESTS_MAX
             || (!self.requests.is_empty() && self.bytes + planned.bytes > RUN_BYTES_MAX);
-        if other || full {
+        // What came before it is answered before it, however long it waits.
+        let waits = [kind, self.kind].contains(&Some(Kind::Waiting)) && !self.is_empty();
+        if other || full || waits {
             return Err(planned);
         }
         self.kind = self.kind.or(kind);
         self.bytes += planned.bytes;
         self.requests.push_back(planned);
         Ok(())
+    }
+
+    /// What was answered before must not wait with it.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.kind == Some(Kind::Waiting)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -90,7 +100,9 @@ impl Run {
         };
         match self.kind {
             Some(Kind::Write) => write(self.requests, &group, &node, &mut executed).await,
-            Some(Kind::Transaction) => transact(self.requests, &group, &node, &mut executed).await,
+            Some(Kind::Transaction | Kind::Waiting) => {
+                transact(self.requests, &group, &node, &mut executed).await
+            }
             Some(Kind::Subscription) => subscribe(self.requests, &group, &node, &mut executed).await,
             _ => read(self.requests, &group, &node, &mut executed).await,
         }
@@ -222,6 +234,7 @@ async fn transact<G: Group>(
         let (said, plan) = planned.split();
         let reply = match plan {
             Plan::Local(reply) => reply,
+            Plan::BlockingPop(pop) => pop.execute(group, node).await,
             Plan::Edit(edit) => edit.execute(group, node).await,
             Plan::Script(evaluation) => evaluation.execute(group, node).await,
             Plan::Transaction(transaction) => transaction.execute(group, node).await,

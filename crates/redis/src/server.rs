@@ -6,6 +6,7 @@ mod tests;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
@@ -36,7 +37,11 @@ pub struct Environment {
     pub clock: lua::Clock,
     /// The same, whatever this process does meanwhile: how long no leader is known.
     pub monotonic: lua::Clock,
+    /// Ends after so long.
+    pub sleep: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
 }
+
+pub(crate) type Sleep = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A connection that a listener has accepted. TCP_NODELAY is the listener's duty.
 pub struct Accepted<S> {

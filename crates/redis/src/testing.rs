@@ -53,6 +53,7 @@ struct Inner {
     rounds: usize,
     heard: Heard,
     arrived: Arc<Notify>,
+    applied: watch::Sender<u64>,
 }
 
 impl Model {
@@ -103,6 +104,7 @@ impl Model {
         let at = Position { index: inner.index, offset: 0, term: 3, stamp };
         let answer = inner.state.apply(at, Command::harmless(action)).answer;
         let events = inner.state.take_events();
+        inner.applied.send_replace(inner.index);
         if !events.is_empty() {
             inner.heard.entries.push((inner.index, events));
             inner.arrived.notify_one();
@@ -191,6 +193,14 @@ impl Group for Model {
         }
     }
 
+    fn applied(&self) -> BoxStream<'static, ()> {
+        let applied = stream::unfold(self.0.lock().applied.subscribe(), |mut applied| async {
+            applied.changed().await.ok()?;
+            Some(((), applied))
+        });
+        applied.boxed()
+    }
+
     fn changes(&self) -> BoxStream<'static, ()> {
         let changes = stream::unfold(self.1.subscribe(), |mut leader| async {
             leader.changed().await.ok()?;
@@ -253,6 +263,7 @@ impl Bench {
             aside: Arc::new(|work| work()),
             clock,
             monotonic: Arc::new(move || Duration::from_millis(monotonic.0.lock().now_ms)),
+            sleep: Arc::new(|_| futures_util::future::ready(()).boxed()),
         };
         let listening = model.clone();
         let seams = Seams {
@@ -285,6 +296,7 @@ impl Bench {
                     None => self.model.look(|view| on_view(Ok(view))),
                 }
             }
+            Plan::BlockingPop(pop) => finish(pop.execute(&self.model, &self.node)),
             Plan::Edit(edit) => finish(edit.execute(&self.model, &self.node)),
             Plan::Subscription { ask, .. } => ask(&mut self.node.hub.lock()),
             Plan::Script(evaluation) => finish(evaluation.execute(&self.model, &self.node)),

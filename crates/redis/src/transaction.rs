@@ -100,11 +100,14 @@ impl Part {
     }
 
     fn looks(&self) -> bool {
-        matches!(self.plan, Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_))
+        matches!(
+            self.plan,
+            Plan::Read(_) | Plan::Walk(_) | Plan::BlockingPop(_) | Plan::Edit(_) | Plan::Script(_)
+        )
     }
 
     fn writes(&self) -> bool {
-        matches!(self.plan, Plan::Write { .. } | Plan::Edit(_) | Plan::Script(_))
+        matches!(self.plan, Plan::Write { .. } | Plan::BlockingPop(_) | Plan::Edit(_) | Plan::Script(_))
     }
 }
 
@@ -232,7 +235,12 @@ fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
             (Plan::Write { reply, .. }, None) => reply(own.into_iter().map(Ok).collect()),
             (Plan::Subscription { ask, .. }, None) => ask(&mut node.hub.lock()),
             (
-                Plan::Read(_) | Plan::Walk(_) | Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_),
+                Plan::Read(_)
+                | Plan::Walk(_)
+                | Plan::BlockingPop(_)
+                | Plan::Edit(_)
+                | Plan::Script(_)
+                | Plan::Transaction(_),
                 None,
             ) => {
                 unreachable!("whatever looks has looked, and no transaction is queued")

@@ -183,6 +183,7 @@ impl Node {
                 // A script has its steps: time stands still while it runs.
                 clock: Arc::new(|| Duration::ZERO),
                 monotonic: Arc::new(|| Duration::ZERO),
+                sleep: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             },
             redis::Options { allow_flush: false, port: REDIS_PORT, ..redis::Options::default() },
         );

@@ -143,6 +143,7 @@ fn serve_redis(
         aside: Arc::new(move |work| drop(beside.spawn_blocking(work))),
         clock: Arc::new(world::thread_time),
         monotonic: Arc::new(move || started.elapsed()),
+        sleep: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
     };
     let server = redis::Server::new(replica.clone(), environment, options);
     let serving = server.clone();

@@ -2,6 +2,7 @@
 
 use super::connection::label;
 use super::{Arity, Call, Subcommand};
+use crate::blocking::Ending;
 use crate::clients::Client;
 use crate::codec::decode;
 use crate::plan::Plan;
@@ -21,9 +22,24 @@ pub(crate) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "reply", arity: Arity(3), handler: reply },
     Subcommand { name: "setinfo", arity: Arity(4), handler: setinfo },
     Subcommand { name: "setname", arity: Arity(3), handler: setname },
-    // Nothing here ever blocks, so that there is nobody to unblock.
-    Subcommand { name: "unblock", arity: Arity(-3), handler: |_| Ok(Plan::Local(Reply::Integer(0))) },
+    Subcommand { name: "unblock", arity: Arity(-3), handler: unblock },
 ];
+
+/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: 1 if that client waited for an element.
+fn unblock(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let id = call.arguments.take()?;
+    let ending = if call.arguments.word("error") {
+        Ending::Error
+    } else if call.arguments.is_empty() || call.arguments.word("timeout") {
+        Ending::Timeout
+    } else {
+        return Err(Error::UnblockReason);
+    };
+    let id = decode::integer(&id).ok_or(Error::NotAnInteger)?;
+    let clients = call.node.clients.all();
+    let client = clients.iter().find(|client| i64::try_from(client.id) == Ok(id));
+    Ok(Plan::Local(Reply::flag(client.is_some_and(|client| client.blocked.end(ending)))))
+}
 
 fn id(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::Local(Reply::count(call.session.client.id)))

@@ -1,10 +1,13 @@
 //! Lists.
 
+use std::time::Duration;
+
 use domain::keyspace::span::{place, span};
 use domain::{Alteration, Answer, ListChange, Side};
 
 use super::Call;
 use super::keys::count;
+use crate::blocking::BlockingPop;
 use crate::codec::decode;
 use crate::plan::Plan;
 use crate::{Error, Reply};
@@ -58,6 +61,32 @@ fn pop(call: &mut Call<'_>, side: Side) -> Result<Plan, Error> {
         Answer::Values(None) => Some(Reply::NullArray),
         Answer::Values(Some(popped)) => Some(Reply::Array(popped.iter().cloned().map(Reply::Bulk).collect())),
         _ => None,
+    }))
+}
+
+pub(super) fn blpop(call: &mut Call<'_>) -> Result<Plan, Error> {
+    blocking_pop(call, Side::Left)
+}
+
+pub(super) fn brpop(call: &mut Call<'_>) -> Result<Plan, Error> {
+    blocking_pop(call, Side::Right)
+}
+
+/// `BLPOP key … timeout`, in seconds; 0: for ever.
+fn blocking_pop(call: &mut Call<'_>, side: Side) -> Result<Plan, Error> {
+    let seconds = call.arguments.take_last()?;
+    let seconds = str::from_utf8(&seconds).ok().and_then(|text| text.parse::<f64>().ok());
+    let seconds = seconds.filter(|seconds| !seconds.is_nan()).ok_or(Error::TimeoutNotAFloat)?;
+    if seconds < 0.0 {
+        return Err(Error::TimeoutNegative);
+    }
+    let timeout = Duration::try_from_secs_f64(seconds).map_err(|_| Error::TimeoutNotAFloat)?;
+    Ok(Plan::BlockingPop(BlockingPop {
+        command: call.name,
+        keys: call.arguments.own_keys(call.session.database)?,
+        side,
+        timeout: (!timeout.is_zero()).then_some(timeout),
+        client: call.session.client.clone(),
     }))
 }
 

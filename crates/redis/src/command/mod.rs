@@ -127,7 +127,9 @@ impl Keys {
     pub(crate) fn among(self, arguments: &[Bytes]) -> impl Iterator<Item = &Bytes> {
         let Self { first, last, step } = self;
         let first = usize::try_from(first).ok().and_then(|first| first.checked_sub(1));
-        let end = usize::try_from(last).unwrap_or(arguments.len()).min(arguments.len());
+        let from_end = (last + 1).unsigned_abs() as usize;
+        let end =
+            usize::try_from(last).unwrap_or(arguments.len().saturating_sub(from_end)).min(arguments.len());
         let keys = first.and_then(|first| arguments.get(first..end)).unwrap_or_default();
         keys.iter().step_by(usize::try_from(step).unwrap_or_default().max(1))
     }

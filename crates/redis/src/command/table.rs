@@ -29,6 +29,7 @@ const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
 const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1 };
 const SECOND: Keys = Keys { first: 2, last: 2, step: 1 };
 const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
+const ALL_BUT_ONE: Keys = Keys { first: 1, last: -2, step: 1 };
 const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
 
 const fn spec(name: &'static str, arity: i32, kind: Kind, keys: Keys, handler: Handler) -> Spec {
@@ -107,6 +108,8 @@ pub(crate) static COMMANDS: Table = Table(&[
     write("append", 3, ONE_KEY, ranges::append),
     server("asking", 1, server::cluster_disabled),
     session(open("auth", -2, connection::auth)),
+    not_for_scripts(write("blpop", -3, ALL_BUT_ONE, lists::blpop)),
+    not_for_scripts(write("brpop", -3, ALL_BUT_ONE, lists::brpop)),
     session(container("client", client::SUBCOMMANDS)),
     server("cluster", -2, server::cluster_disabled),
     Spec { subcommands: introspection::SUBCOMMANDS, ..server("command", -1, introspection::command) },

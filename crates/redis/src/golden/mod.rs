@@ -103,6 +103,11 @@ fn locks() {
 }
 
 #[test]
+fn blocking() {
+    hold(include_str!("blocking.txt"), Options::default());
+}
+
+#[test]
 fn expiry() {
     hold(include_str!("expiry.txt"), Options::default());
 }

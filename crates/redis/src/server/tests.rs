@@ -1,5 +1,6 @@
 //! Connections over streams in memory: pipelines, limits, silence, goodbyes.
 
+mod blocking;
 mod subscriptions;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,6 +48,7 @@ impl Host {
             aside: Arc::new(|work| work()),
             clock: Arc::new(|| Duration::ZERO),
             monotonic: Arc::new(|| Duration::ZERO),
+            sleep: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
         };
         let server = Server::new(model.clone(), environment, options);
         let (door, mut arrivals) = mpsc::unbounded_channel::<Counted>();
