@@ -54,7 +54,6 @@ pub enum Interpreter {
     None(&'static str),
 }
 
-/// Not yet: python-redis-lock, which waits in BLPOP.
 pub const PROGRAMS: [Program; 6] = [
     Program {
         file: "python/locks.py",
@@ -69,6 +68,7 @@ pub const PROGRAMS: [Program; 6] = [
             "pottery",
             "celery-redbeat",
             "huey",
+            "python-redis-lock",
             "sherlock",
             "rq",
             "redis-cli",
