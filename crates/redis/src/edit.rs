@@ -55,7 +55,7 @@ impl Edit {
                 return self.told(&answers, reply);
             }
             node.metrics.transaction_conflicts.add(1);
-            turn.wait(&guards).await;
+            turn.wait(&guards, &node.sleep).await;
         }
         Err(Error::TransactionConflict)
     }

@@ -46,7 +46,7 @@ impl Evaluation {
                 return Ok(reply);
             }
             node.metrics.script_conflicts.add(1);
-            turn.wait(&guards).await;
+            turn.wait(&guards, &node.sleep).await;
         }
         Err(Error::TransactionConflict)
     }

@@ -58,6 +58,9 @@ pub const TRANSACTION_ATTEMPTS_MAX: usize = 32;
 /// milliseconds; as many as this have a place of their own on most days.
 pub const TURN_PLACES: usize = 256;
 
+/// How long one waits for its turn: an election, and the few milliseconds of each of those before it.
+pub const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// Replies are sent at the latest when this many bytes are waiting, even in the middle of a pipeline.
 pub const FLUSH_BYTES: usize = 64 * 1024;
 

@@ -184,7 +184,7 @@ async fn look<G: Group>(
             return Ok(Some(Done { parts: seen, answers }));
         }
         node.metrics.transaction_conflicts.add(1);
-        turn.wait(&guards).await;
+        turn.wait(&guards, &node.sleep).await;
     }
     Err(Error::TransactionConflict)
 }
