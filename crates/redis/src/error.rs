@@ -58,7 +58,7 @@ pub enum Error {
     SameObject,
     #[error("ERR offset is out of range")]
     OffsetRange,
-    #[error("ERR string exceeds maximum allowed size ({VALUE_BYTES_MAX} bytes)")]
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     StringTooLong,
     #[error("ERR bit offset is not an integer or out of range")]
     BitOffsetRange,
