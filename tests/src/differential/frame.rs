@@ -88,8 +88,8 @@ fn elements(reply: &[u8]) -> Vec<&[u8]> {
 /// Where a script failed, and which.
 fn engine_error(reply: &[u8]) -> Option<(&str, &str)> {
     let reply = str::from_utf8(reply).ok()?;
-    if let Some(words) = reply.strip_prefix("-ERR Error compiling script (new function): user_script:") {
-        return Some((words.split_once(':')?.0, ""));
+    if reply.starts_with("-ERR Error compiling script (new function): ") {
+        return Some(("compiled", ""));
     }
     let reply = reply.strip_prefix("-ERR user_script:")?;
     let (line, words) = reply.split_once(':')?;

@@ -67,9 +67,6 @@ fn kind(line: &'static str) -> Kind {
     Kind { weight, rule, words: words.split(' ').collect() }
 }
 
-/// A long time has at least as many digits.
-const TIME_DIGITS: usize = 7;
-
 const KEYS: u64 = 8;
 
 const VALUES: [&[u8]; 14] = [
@@ -150,7 +147,9 @@ impl Stream {
         let kind = kind.expect("the place is below the sum");
         let words = kind.words.iter().filter_map(|word| self.word(word)).collect();
         let mut request = Request { words, rule: kind.rule.clone() };
-        if self.chance.one_in(40) {
+        // Fractions are exact here and not in Redis: only what both hold exactly is added to these.
+        let adds_fractions = request.words.iter().any(|word| matches!(&word[..], b"f0" | b"f1"));
+        if self.chance.one_in(40) && !adds_fractions {
             self.spoil(&mut request);
         }
         request
@@ -190,8 +189,8 @@ impl Stream {
             0 => drop(request.words.pop().filter(|_| request.words.len() > 1)),
             1 => request.words.push(request.words[place].clone()),
             2 => request.words[place].make_ascii_lowercase(),
-            // A time in its place would pass on one side first.
-            _ if place > 0 && request.words[place].len() < TIME_DIGITS => {
+            // What stands for a time may be none that passes while both are asked.
+            _ if place > 0 && !is_number(&request.words[place]) => {
                 request.words[place] = VALUES[self.place(VALUES.len())].to_vec()
             }
             _ => request.words[0].make_ascii_lowercase(),
@@ -208,4 +207,8 @@ impl Stream {
     fn place(&mut self, count: usize) -> usize {
         usize::try_from(self.chance.below(count as u64)).expect("it is below a length")
     }
+}
+
+fn is_number(word: &[u8]) -> bool {
+    str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok())
 }
