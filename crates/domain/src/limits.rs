@@ -12,7 +12,7 @@ pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// What an element of a hash, a list or a set counts for besides its bytes: half of the memory that it takes, and more than its
 /// place in a snapshot does. A value as a whole is held to [`VALUE_BYTES_MAX`], because it is one row, and because each change
-/// of it costs a copy: about 20 µs of 2,048 elements, which are the most that there can be.
+/// of it copies and hashes it whole, of at most 2,048 elements.
 pub const ELEMENT_BYTES: usize = 32;
 
 /// Longest name of a channel, in bytes, as a key's: channels are often named after one.
