@@ -3,7 +3,7 @@
 //! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes),
 //! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it
 //! was promised), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of foreign clients, and whether two
-//! held one at once), [`stall`] (a disk that is slow for a moment), [`power`] (a disk that loses its power), [`processors`]
+//! held one at once), [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that loses its power), [`processors`]
 //! (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
@@ -24,6 +24,7 @@ pub mod ports;
 pub mod power;
 pub mod process;
 pub mod processors;
+pub mod pulse;
 pub mod redis_server;
 pub mod resp;
 pub mod stall;
