@@ -1,23 +1,65 @@
 //! What the state takes at its limits: memory for each row, and the time for which a look at it holds up `apply`.
 //!
 //! `cargo run --release -p domain --example bounds -- leases 1000000` (or `counts`, `keys`), each in a process of its
-//! own, because memory is read from `/proc`.
+//! own, because memory is read from `/proc`; `lists` tells what commands on the longest list take.
 
 #![expect(clippy::disallowed_types, reason = "it measures time, and no node runs it")]
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use domain::limits::{KEYS_MAX, OUTCOMES_MAX};
-use domain::{Action, Command, Expiry, Key, LogTime, Once, Position, RequestId, SetCondition, Stamp, State};
+use domain::limits::{ELEMENT_BYTES, KEYS_MAX, OUTCOMES_MAX, VALUE_BYTES_MAX};
+use domain::{
+    Action, Alteration, Command, ExpireCondition, Expiry, Key, ListChange, LogTime, Once, Position,
+    RequestId, SetCondition, Side, Stamp, State,
+};
 
 /// Commands between two points of time: an entry under load.
 const BATCH: usize = 500;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let kind = arguments.next().expect("leases, counts or keys");
+    let kind = arguments.next().expect("leases, counts, keys or lists");
     let rows = arguments.next().and_then(|rows| rows.parse().ok()).expect("the number of rows");
-    measure(&kind, rows);
+    match kind.as_str() {
+        "lists" => long_lists(rows),
+        kind => measure(kind, rows),
+    }
+}
+
+/// What a command takes on the longest list that there is, of so many.
+fn long_lists(commands: usize) {
+    let (mut state, key) = (State::default(), Key::new(0, b"list".as_slice()));
+    let change = |change| Action::Alter { key: key.clone(), alteration: Alteration::List(change) };
+    let element = |text: String| Arc::<[u8]>::from(text.into_bytes());
+    let longest = VALUE_BYTES_MAX / (ELEMENT_BYTES + 4);
+    let elements = vec![element("0000".into()); longest];
+    let push = change(ListChange::Push { side: Side::Right, elements, if_present: false });
+    let set = |number| {
+        let index = (number % longest) as i64;
+        change(ListChange::Set { index, element: element(format!("{:04}", number % 9999 + 1)) })
+    };
+    let remove = |_| change(ListChange::Remove { element: element("none".into()), count: 0 });
+    let expire = |_| Action::Expire {
+        key: key.clone(),
+        expiry: Expiry::InMs(1 << 30),
+        condition: ExpireCondition::Always,
+        holder: None,
+    };
+    let mut index = 0;
+    let mut apply = |action| {
+        index += 1;
+        let stamp = Some(Stamp { term: 1, time: LogTime::from_ms(index) });
+        state.apply(Position { index, offset: 0, term: 1, stamp }, Command { once: None, action });
+    };
+    apply(push);
+    let kinds: [(&str, &dyn Fn(usize) -> Action); 3] =
+        [("another element", &set), ("nothing removed", &remove), ("another end", &expire)];
+    for (what, make) in kinds {
+        let began = Instant::now();
+        (0..commands).for_each(|number| apply(make(number)));
+        println!("{what}, {longest} elements: {:?} a command", began.elapsed() / commands as u32);
+    }
 }
 
 fn measure(kind: &str, rows: usize) {

@@ -21,6 +21,7 @@ pub mod set;
 pub mod sorted_set;
 pub mod span;
 mod strings;
+pub mod summed;
 pub mod value;
 
 use std::collections::{BTreeMap, BTreeSet};

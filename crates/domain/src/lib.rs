@@ -46,6 +46,7 @@ pub use keyspace::list::{List, ListChange, Side};
 pub use keyspace::score::Score;
 pub use keyspace::set::{Set, SetChange};
 pub use keyspace::sorted_set::{ScoreBound, ScoreCondition, ScoreRange, Scored, SortedSet, SortedSetChange};
+pub use keyspace::summed::Summed;
 pub use keyspace::value::{Kind, Value};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, Set, SortedSet,
-    State, Value,
+    State, Summed, Value,
 };
 
 use crate::blocking::BlockingPop;
@@ -191,7 +191,7 @@ impl View<'_> {
     }
 
     /// The fields of a hash: none of an absent key.
-    pub(crate) fn hash(&self, key: &Key) -> Result<Arc<Hash>, Error> {
+    pub(crate) fn hash(&self, key: &Key) -> Result<Arc<Summed<Hash>>, Error> {
         match self.value(key) {
             None => Ok(Arc::default()),
             Some(Value::Hash(hash)) => Ok(hash),
@@ -199,7 +199,7 @@ impl View<'_> {
         }
     }
 
-    pub(crate) fn list(&self, key: &Key) -> Result<Arc<List>, Error> {
+    pub(crate) fn list(&self, key: &Key) -> Result<Arc<Summed<List>>, Error> {
         match self.value(key) {
             None => Ok(Arc::default()),
             Some(Value::List(list)) => Ok(list),
@@ -207,7 +207,7 @@ impl View<'_> {
         }
     }
 
-    pub(crate) fn set(&self, key: &Key) -> Result<Arc<Set>, Error> {
+    pub(crate) fn set(&self, key: &Key) -> Result<Arc<Summed<Set>>, Error> {
         match self.value(key) {
             None => Ok(Arc::default()),
             Some(Value::Set(set)) => Ok(set),
@@ -215,7 +215,7 @@ impl View<'_> {
         }
     }
 
-    pub(crate) fn sorted_set(&self, key: &Key) -> Result<Arc<SortedSet>, Error> {
+    pub(crate) fn sorted_set(&self, key: &Key) -> Result<Arc<Summed<SortedSet>>, Error> {
         match self.value(key) {
             None => Ok(Arc::default()),
             Some(Value::SortedSet(set)) => Ok(set),

@@ -52,10 +52,16 @@ impl Keyspace {
             None => alteration.empty(),
         };
         let Altered { answer, written } = match (&mut value, alteration) {
-            (Value::Hash(hash), Alteration::Hash(change)) => Arc::make_mut(hash).alter(change)?,
-            (Value::List(list), Alteration::List(change)) => Arc::make_mut(list).alter(change)?,
-            (Value::Set(set), Alteration::Set(change)) => Arc::make_mut(set).alter(change),
-            (Value::SortedSet(set), Alteration::SortedSet(change)) => Arc::make_mut(set).alter(change)?,
+            (Value::Hash(hash), Alteration::Hash(change)) => {
+                Arc::make_mut(hash).change(|hash| hash.alter(change))?
+            }
+            (Value::List(list), Alteration::List(change)) => {
+                Arc::make_mut(list).change(|list| list.alter(change))?
+            }
+            (Value::Set(set), Alteration::Set(change)) => Arc::make_mut(set).change(|set| set.alter(change)),
+            (Value::SortedSet(set), Alteration::SortedSet(change)) => {
+                Arc::make_mut(set).change(|set| set.alter(change))?
+            }
             _ => return Err(Refusal::WrongKind),
         };
         if written && value.is_empty_collection() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::alteration::Altered;
 use super::named::Named;
 use super::strings;
+use super::summed::{Elements, digest_of};
 use crate::{Answer, KeyEvent, Refusal};
 
 pub type Hash = Named<Arc<[u8]>>;
@@ -23,11 +24,19 @@ pub enum HashChange {
     Increment { field: Arc<[u8]>, by: i64 },
 }
 
-impl Hash {
-    pub(crate) fn bytes(&self) -> usize {
+impl Elements for Hash {
+    fn bytes(&self) -> usize {
         self.bytes_with(|value| value.len())
     }
 
+    fn digest(&self) -> u128 {
+        digest_of("hash", self.iter(), |feed, (field, value)| {
+            feed.bytes(field).bytes(value);
+        })
+    }
+}
+
+impl Hash {
     pub(super) fn alter(&mut self, change: HashChange) -> Result<Altered, Refusal> {
         match change {
             HashChange::Set { fields, if_absent } => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::alteration::Altered;
 use super::span::{place, span};
+use super::summed::{Elements, digest_of};
 use crate::limits::ELEMENT_BYTES;
 use crate::{Answer, KeyEvent, Refusal};
 
@@ -36,13 +37,21 @@ pub enum ListChange {
     Trim { start: i64, stop: i64 },
 }
 
+impl Elements for List {
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|element| ELEMENT_BYTES + element.len()).sum()
+    }
+
+    fn digest(&self) -> u128 {
+        digest_of("list", self.0.iter(), |feed, element| {
+            feed.bytes(element);
+        })
+    }
+}
+
 impl List {
     pub fn elements(&self) -> &[Arc<[u8]>] {
         &self.0
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().map(|element| ELEMENT_BYTES + element.len()).sum()
     }
 
     pub(super) fn alter(&mut self, change: ListChange) -> Result<Altered, Refusal> {

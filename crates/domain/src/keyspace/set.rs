@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::alteration::Altered;
 use super::named::Named;
+use super::summed::{Elements, digest_of};
 use crate::KeyEvent;
 
 pub type Set = Named<()>;
@@ -17,11 +18,19 @@ pub enum SetChange {
     Remove { members: Vec<Arc<[u8]>> },
 }
 
-impl Set {
-    pub(crate) fn bytes(&self) -> usize {
+impl Elements for Set {
+    fn bytes(&self) -> usize {
         self.bytes_with(|()| 0)
     }
 
+    fn digest(&self) -> u128 {
+        digest_of("set", self.iter(), |feed, (member, ())| {
+            feed.bytes(member);
+        })
+    }
+}
+
+impl Set {
     pub(super) fn alter(&mut self, change: SetChange) -> Altered {
         Altered::some(match change {
             SetChange::Add { members } => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::alteration::Altered;
 use super::score::Score;
 use super::span::span;
+use super::summed::{Elements, digest_of};
 use crate::limits::ELEMENT_BYTES;
 use crate::{Answer, KeyEvent, Refusal};
 
@@ -71,6 +72,18 @@ pub struct ScoreBound {
     pub excluded: bool,
 }
 
+impl Elements for SortedSet {
+    fn bytes(&self) -> usize {
+        self.ranked.iter().map(|(_, member)| ELEMENT_BYTES + member.len()).sum()
+    }
+
+    fn digest(&self) -> u128 {
+        digest_of("sorted set", self.ranked.iter(), |feed, (score, member)| {
+            feed.u64(score.get().to_bits()).bytes(member);
+        })
+    }
+}
+
 impl SortedSet {
     /// All members with their scores, in their order.
     pub fn ranked(&self) -> &[Scored] {
@@ -94,10 +107,6 @@ impl SortedSet {
         let start = self.ranked.partition_point(|(score, _)| is_below(*score));
         let end = self.ranked.partition_point(|(score, _)| !is_above(*score));
         start..end.max(start)
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.ranked.iter().map(|(_, member)| ELEMENT_BYTES + member.len()).sum()
     }
 
     pub(super) fn alter(&mut self, change: SortedSetChange) -> Result<Altered, Refusal> {

@@ -9,6 +9,7 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
+use super::summed::Summed;
 use crate::Refusal;
 use crate::digest::Feed;
 use crate::limits::ELEMENT_BYTES;
@@ -16,10 +17,10 @@ use crate::limits::ELEMENT_BYTES;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     String(Arc<[u8]>),
-    Hash(Arc<Hash>),
-    List(Arc<List>),
-    Set(Arc<Set>),
-    SortedSet(Arc<SortedSet>),
+    Hash(Arc<Summed<Hash>>),
+    List(Arc<Summed<List>>),
+    Set(Arc<Summed<Set>>),
+    SortedSet(Arc<Summed<SortedSet>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,28 +89,16 @@ impl Value {
                 feed.bytes(value);
             }
             Self::Hash(hash) => {
-                feed.u64(1).u64(hash.len() as u64);
-                for (field, value) in hash.iter() {
-                    feed.bytes(field).bytes(value);
-                }
+                feed.u128(hash.digest());
             }
             Self::List(list) => {
-                feed.u64(2).u64(list.elements().len() as u64);
-                for element in list.elements() {
-                    feed.bytes(element);
-                }
+                feed.u128(list.digest());
             }
             Self::Set(set) => {
-                feed.u64(3).u64(set.len() as u64);
-                for (member, ()) in set.iter() {
-                    feed.bytes(member);
-                }
+                feed.u128(set.digest());
             }
             Self::SortedSet(set) => {
-                feed.u64(4).u64(set.ranked().len() as u64);
-                for (score, member) in set.ranked() {
-                    feed.u64(score.get().to_bits()).bytes(member);
-                }
+                feed.u128(set.digest());
             }
         }
     }
@@ -129,24 +118,24 @@ impl<const N: usize> From<[u8; N]> for Value {
 
 impl From<Hash> for Value {
     fn from(hash: Hash) -> Self {
-        Self::Hash(Arc::new(hash))
+        Self::Hash(Arc::new(Summed::new(hash)))
     }
 }
 
 impl From<List> for Value {
     fn from(list: List) -> Self {
-        Self::List(Arc::new(list))
+        Self::List(Arc::new(Summed::new(list)))
     }
 }
 
 impl From<Set> for Value {
     fn from(set: Set) -> Self {
-        Self::Set(Arc::new(set))
+        Self::Set(Arc::new(Summed::new(set)))
     }
 }
 
 impl From<SortedSet> for Value {
     fn from(set: SortedSet) -> Self {
-        Self::SortedSet(Arc::new(set))
+        Self::SortedSet(Arc::new(Summed::new(set)))
     }
 }
