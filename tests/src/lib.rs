@@ -1,9 +1,10 @@
 //! The harness of the end-to-end tests: the real binary as processes, clients of our own, faults, and figures.
 //!
-//! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes),
-//! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it
-//! was promised), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of foreign clients, and whether two
-//! held one at once), [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that loses its power), [`processors`]
+//! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes), [`cli`],
+//! [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
+//! [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of foreign clients, and whether two
+//! held one at once), [`judged`] (programs of foreign clients that judge themselves), [`stall`] (a disk that is slow for a
+//! moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that loses its power), [`processors`]
 //! (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
@@ -17,6 +18,7 @@ pub mod differential;
 pub mod figures;
 pub mod grpc;
 pub mod http;
+pub mod judged;
 pub mod ledger;
 pub mod load;
 pub mod node;
