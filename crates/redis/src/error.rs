@@ -92,6 +92,10 @@ pub enum Error {
         "ERR the key would be larger than the limit of {VALUE_BYTES_MAX} bytes, of which each element takes \
          {ELEMENT_BYTES} besides its own"
     )]
+    #[error("ERR hash value is not a float")]
+    HashValueNotAFloat,
+    #[error("ERR value is NaN or Infinity")]
+    InfiniteIncrement,
     CollectionTooLarge,
     #[error("ERR increment or decrement would overflow")]
     Overflow,

@@ -27,6 +27,7 @@ mod group;
 mod lane;
 pub mod limits;
 mod metrics;
+mod long_double;
 mod node;
 mod options;
 mod overlay;

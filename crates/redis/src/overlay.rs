@@ -13,7 +13,7 @@ use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial};
 
 use crate::blocking::BlockingPop;
 use crate::command::Kind;
-use crate::edit::Edit;
+use crate::edit::{Edit, Edited};
 use crate::group::Look;
 use crate::limits::{LISTING_BYTES_MAX, WALK_STEP_KEYS};
 use crate::plan::{Plan, View, Walk};
@@ -151,13 +151,11 @@ impl<'a, L: Look> Overlay<'a, L> {
 
     fn edit(&mut self, edit: &Edit) -> Result<Reply, Stop> {
         self.copy(std::iter::once(&edit.key));
-        let told =
-            edit.look(&self.view()).map(|(action, reply)| (action.into_iter().collect::<Vec<_>>(), reply));
-        let (actions, reply) = match told {
-            Ok(told) => told,
+        let Edited { write, reply } = match edit.of(self.view().value(&edit.key)) {
+            Ok(edited) => edited,
             Err(error) => return Ok(error.into()),
         };
-        let answers = self.write(&actions)?;
+        let answers = self.write(write.as_slice())?;
         Ok(edit.told(&answers, reply).into())
     }
 

@@ -147,9 +147,7 @@ impl Stream {
         let kind = kind.expect("the place is below the sum");
         let words = kind.words.iter().filter_map(|word| self.word(word)).collect();
         let mut request = Request { words, rule: kind.rule.clone() };
-        // Fractions are exact here and not in Redis: only what both hold exactly is added to these.
-        let adds_fractions = request.words.iter().any(|word| matches!(&word[..], b"f0" | b"f1"));
-        if self.chance.one_in(40) && !adds_fractions {
+        if self.chance.one_in(40) {
             self.spoil(&mut request);
         }
         request

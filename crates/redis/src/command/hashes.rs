@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::{Alteration, Answer, Hash, HashChange};
+use domain::{Action, Alteration, Answer, Hash, HashChange, Value};
 
 use super::Call;
 use super::keys::count;
+use crate::edit::{Edit, Edited};
+use crate::long_double::LongDouble;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
@@ -50,6 +52,32 @@ pub(super) fn hincrby(call: &mut Call<'_>) -> Result<Plan, Error> {
         Answer::Integer(integer) => Some(Reply::Integer(*integer)),
         _ => None,
     }))
+}
+
+pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let key = call.arguments.own_key(call.session.database)?;
+    let field = call.arguments.value()?;
+    let by = LongDouble::read(&call.arguments.take()?).ok_or(Error::NotAFloat)?;
+    if !by.is_finite() {
+        return Err(Error::InfiniteIncrement);
+    }
+    let written = key.clone();
+    Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
+        let hash = match present {
+            None => Arc::default(),
+            Some(Value::Hash(hash)) => hash,
+            Some(_) => return Err(Error::WrongKind),
+        };
+        let read = |text: &Arc<[u8]>| LongDouble::read(text).ok_or(Error::HashValueNotAFloat);
+        let present = hash.get(&field).map_or(Ok(LongDouble::ZERO), read)?;
+        let sum: Arc<[u8]> = present.plus(by).ok_or(Error::FloatOverflow)?.text().into_bytes().into();
+        let change = HashChange::Set { fields: vec![(field.clone(), sum.clone())], if_absent: false };
+        let alteration = Alteration::Hash(change);
+        Ok(Edited {
+            write: Some(Action::Alter { key: written.clone(), alteration }),
+            reply: Reply::Bulk(sum),
+        })
+    })))
 }
 
 pub(super) fn hget(call: &mut Call<'_>) -> Result<Plan, Error> {

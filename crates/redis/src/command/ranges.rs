@@ -1,21 +1,21 @@
 //! Parts of values: bytes, bits, and numbers with a fraction.
 
 use domain::limits::VALUE_BYTES_MAX;
-use rust_decimal::Decimal;
 
 use super::Call;
 use crate::edit::{Edit, Edited};
+use crate::long_double::LongDouble;
 use crate::plan::Plan;
 use crate::{Error, Reply};
 
 pub(super) fn append(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.own_key(call.session.database)?;
     let more = call.arguments.take()?;
-    Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
+    Ok(Plan::Edit(Edit::string(call.name, key, move |present| {
         let value = [present.unwrap_or_default(), &more[..]].concat();
         fits(value.len())?;
         let reply = Reply::count(value.len() as u64);
-        Ok(Edited { value: Some(value), reply })
+        Ok(Edited { write: Some(value), reply })
     })))
 }
 
@@ -24,17 +24,17 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Result<Plan, Error> {
     let offset = call.arguments.integer()?;
     let offset = usize::try_from(offset).map_err(|_| Error::OffsetRange)?;
     let part = call.arguments.take()?;
-    Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
+    Ok(Plan::Edit(Edit::string(call.name, key, move |present| {
         let mut value = present.unwrap_or_default().to_vec();
         if part.is_empty() {
-            return Ok(Edited { value: None, reply: Reply::count(value.len() as u64) });
+            return Ok(Edited { write: None, reply: Reply::count(value.len() as u64) });
         }
         let end = offset.saturating_add(part.len());
         fits(end)?;
         value.resize(value.len().max(end), 0);
         value[offset..end].copy_from_slice(&part);
         let reply = Reply::count(value.len() as u64);
-        Ok(Edited { value: Some(value), reply })
+        Ok(Edited { write: Some(value), reply })
     })))
 }
 
@@ -87,45 +87,26 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Plan, Error> {
         Ok(1) => true,
         _ => return Err(Error::BitRange),
     };
-    Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
+    Ok(Plan::Edit(Edit::string(call.name, key, move |present| {
         let mut value = present.unwrap_or_default().to_vec();
         value.resize(value.len().max(byte + 1), 0);
         let before = value[byte] >> shift & 1;
         value[byte] = value[byte] & !(1 << shift) | u8::from(is_set) << shift;
-        Ok(Edited { value: Some(value), reply: Reply::Integer(before.into()) })
+        Ok(Edited { write: Some(value), reply: Reply::Integer(before.into()) })
     })))
 }
 
+/// Both numbers are read when the key has been looked at, as in Redis.
 pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.own_key(call.session.database)?;
-    let by = match decimal(&call.arguments.take()?) {
-        Err(error @ Error::NotAFloat) => return Err(error),
-        by => by,
-    };
-    Ok(Plan::Edit(Edit::new(call.name, key, move |present| {
-        let present = present.map_or(Ok(Decimal::ZERO), decimal)?;
-        let sum = present.checked_add(by.clone()?).ok_or(Error::FloatOverflow)?;
-        let sum = sum.round_dp(FRACTION_DIGITS).normalize().to_string();
+    let by = call.arguments.take()?;
+    Ok(Plan::Edit(Edit::string(call.name, key, move |present| {
+        let read = |text: &[u8]| LongDouble::read(text).ok_or(Error::NotAFloat);
+        let present = present.map_or(Ok(LongDouble::ZERO), read)?;
+        let sum = present.plus(read(&by)?).ok_or(Error::FloatOverflow)?.text();
         let reply = Reply::bulk(sum.as_bytes());
-        Ok(Edited { value: Some(sum.into_bytes()), reply })
+        Ok(Edited { write: Some(sum.into_bytes()), reply })
     })))
-}
-
-/// Redis's own figure.
-const FRACTION_DIGITS: u32 = 17;
-
-/// A number as Redis takes it, but exact: 28 digits, and none too many.
-fn decimal(text: &[u8]) -> Result<Decimal, Error> {
-    let text = std::str::from_utf8(text).map_err(|_| Error::NotAFloat)?;
-    let lower = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
-    if matches!(&lower[..], "inf" | "infinity") {
-        return Err(Error::FloatOverflow);
-    }
-    if text.contains('_') {
-        return Err(Error::NotAFloat);
-    }
-    let scientific = lower.contains('e').then(|| Decimal::from_scientific(text));
-    scientific.unwrap_or_else(|| text.parse()).map_err(|_| Error::NotAFloat)
 }
 
 fn fits(bytes: usize) -> Result<(), Error> {

@@ -145,6 +145,7 @@ pub(crate) static COMMANDS: Table = Table(&[
     read("hget", 3, ONE_KEY, hashes::hget),
     read("hgetall", 2, ONE_KEY, hashes::hgetall),
     write("hincrby", 4, ONE_KEY, hashes::hincrby),
+    write("hincrbyfloat", 4, ONE_KEY, hashes::hincrbyfloat),
     read("hkeys", 2, ONE_KEY, hashes::hkeys),
     read("hlen", 2, ONE_KEY, hashes::hlen),
     read("hmget", -3, ONE_KEY, hashes::hmget),
