@@ -1,5 +1,6 @@
-//! A change of one value that the log has no action for, such as `APPEND`: what is there is read, what is to be
-//! done to it is written, and the log checks that nothing has happened in between; otherwise it begins anew.
+//! A change of one value that the log has no action for, such as `APPEND`, or that depends on chance, such as `SPOP`: what
+//! is there is read, what is to be done to it is written, and the log checks that nothing has happened in between;
+//! otherwise it begins anew.
 
 use std::sync::Arc;
 

@@ -96,6 +96,16 @@ pub enum Error {
     HashValueNotAFloat,
     #[error("ERR value is NaN or Infinity")]
     InfiniteIncrement,
+    #[error("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX)]
+    CountRange,
+    #[error("ERR value is out of range")]
+    OutOfRange,
+    #[error("ERR the elements that are drawn are longer than the limit of {} bytes", limits::DRAWN_BYTES_MAX)]
+    TooMuchDrawn,
+    #[error(
+        "ERR the key would be larger than the limit of {VALUE_BYTES_MAX} bytes, of which each element takes \
+         {ELEMENT_BYTES} besides its own"
+    )]
     CollectionTooLarge,
     #[error("ERR increment or decrement would overflow")]
     Overflow,

@@ -8,12 +8,13 @@
 //! Read in this order: [`limits`]; `codec` (bytes and requests); `request`, `plan`, `reply`, `error` (what
 //! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
 //! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
-//! `transaction` (what `MULTI` queued, as one), `edit`, `turns` and `blocking`, `pubsub` (who is told what), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
+//! `transaction` (what `MULTI` queued, as one), `edit`, `chance`, `long_double` (what `INCRBYFLOAT` adds), `turns` and `blocking`, `pubsub` (who is told what), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
 //! `sentinel` (the other door, where clients ask for the way); `clients`, `metrics`.
 //!
 //! It never reads a clock, draws a random number, spawns a task or opens a socket by itself: they are handed in.
 
 mod blocking;
+mod chance;
 mod clients;
 mod codec;
 mod command;
@@ -26,8 +27,8 @@ mod golden;
 mod group;
 mod lane;
 pub mod limits;
-mod metrics;
 mod long_double;
+mod metrics;
 mod node;
 mod options;
 mod overlay;

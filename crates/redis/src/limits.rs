@@ -86,6 +86,10 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// The reply to `KEYS`; beyond this the client is told to use `SCAN`.
 pub const LISTING_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// What `HRANDFIELD` and `SRANDMEMBER` draw when an element may come again, 32 bytes for each besides its own: 32,768 of the
+/// shortest, about 0.5 ms in which the state is held.
+pub const DRAWN_BYTES_MAX: usize = 1024 * 1024;
+
 /// Names met while the state is held once, about 0.1 ms …
 pub const WALK_STEP_KEYS: usize = 1024;
 

@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) compiler: Mutex<lua::Engine>,
     pub(crate) lanes: Lanes,
     pub(crate) turns: Turns,
-    evaluations: AtomicU64,
+    seeds: AtomicU64,
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
     pub(crate) hub: Arc<Hub>,
@@ -70,7 +70,7 @@ impl Node {
             compiler: Mutex::new(lua::Engine::new(clock.clone(), lua::Limits::default())),
             lanes: Lanes::new(aside, clock),
             turns: Turns::default(),
-            evaluations: AtomicU64::new(0),
+            seeds: AtomicU64::new(0),
             started_ms: wall_ms(),
             wall_ms: wall_ms.clone(),
             vigil: Vigil::default(),
@@ -85,10 +85,10 @@ impl Node {
         (self.standing)()
     }
 
-    /// Another one for each script: what it draws by chance, such as a token, no other draws.
+    /// Another one for each script, and for each command that draws: what one draws by chance, such as a token, no other does.
     pub(crate) fn seed(&self) -> u32 {
         let mut hasher = DefaultHasher::new();
-        (&self.options.run_id, self.evaluations.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
+        (&self.options.run_id, self.seeds.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
         (hasher.finish() >> 32) as u32
     }
 

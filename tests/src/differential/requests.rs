@@ -43,6 +43,8 @@ pub fn scripts() -> impl Iterator<Item = &'static str> {
 struct Kind {
     weight: i64,
     rule: Rule,
+    /// Nothing in it may be got wrong.
+    is_kept: bool,
     words: Vec<&'static str>,
 }
 
@@ -54,9 +56,13 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
 
 fn kind(line: &'static str) -> Kind {
     let (head, words) = line.split_once(' ').expect("a weight and a request");
+    let is_kept = head.ends_with('=');
+    let head = head.trim_end_matches('=');
     let number = |text: &str| text.parse().expect("a number");
     let (weight, rule) = if head == "%" {
         (1, Rule::AnyOrder)
+    } else if head == "&" {
+        (1, Rule::Each(vec![Rule::Same, Rule::AnyOrder]))
     } else if let Some(near) = head.strip_prefix('~') {
         (2, Rule::Near(number(near)))
     } else if let Some(weight) = head.strip_suffix('!') {
@@ -64,7 +70,7 @@ fn kind(line: &'static str) -> Kind {
     } else {
         (number(head), Rule::Same)
     };
-    Kind { weight, rule, words: words.split(' ').collect() }
+    Kind { weight, rule, is_kept, words: words.split(' ').collect() }
 }
 
 const KEYS: u64 = 8;
@@ -147,7 +153,7 @@ impl Stream {
         let kind = kind.expect("the place is below the sum");
         let words = kind.words.iter().filter_map(|word| self.word(word)).collect();
         let mut request = Request { words, rule: kind.rule.clone() };
-        if self.chance.one_in(40) {
+        if self.chance.one_in(40) && !kind.is_kept {
             self.spoil(&mut request);
         }
         request

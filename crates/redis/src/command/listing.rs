@@ -7,6 +7,7 @@ use domain::Kind;
 
 use super::keys::kind;
 use super::{Call, glob};
+use crate::chance::Chance;
 use crate::limits::{LISTING_BYTES_MAX, PATTERN_BYTES_MAX, SCAN_COUNT_MAX, SCAN_COUNT_MIN};
 use crate::plan::{Plan, Visitor, Walk};
 use crate::{Error, Reply};
@@ -49,15 +50,45 @@ impl Visitor for Matching {
     }
 }
 
+/// `RANDOMKEY`
+pub(super) fn randomkey(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let drawn = Drawn { chance: Chance::new(call.node.seed()), met: 0, name: None };
+    Ok(Plan::Walk(Walk::new(call.session.database, drawn)))
+}
+
+/// One of all names so far, each as likely as any other.
+#[derive(Clone)]
+struct Drawn {
+    chance: Chance,
+    met: usize,
+    name: Option<Arc<[u8]>>,
+}
+
+impl Visitor for Drawn {
+    fn meet(&mut self, name: Arc<[u8]>, _: Kind) -> bool {
+        self.met += 1;
+        if self.chance.below(self.met) == 0 {
+            self.name = Some(name);
+        }
+        true
+    }
+
+    fn reply(self: Box<Self>) -> Reply {
+        Reply::value(self.name)
+    }
+
+    fn boxed(&self) -> Box<dyn Visitor> {
+        Box::new(self.clone())
+    }
+}
+
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
 ///
 /// Keys are visited in the order of a hash of their names, and the cursor is the last hash visited: so it means the
 /// same on every node, needs no memory, and a key that is there from first to last step is returned, once.
 pub(super) fn scan(call: &mut Call<'_>) -> Result<Plan, Error> {
     let database = call.session.database;
-    let cursor = call.arguments.take()?;
-    let cursor: u64 =
-        std::str::from_utf8(&cursor).ok().and_then(|c| c.parse().ok()).ok_or(Error::InvalidCursor)?;
+    let cursor = cursor(&call.arguments.take()?)?;
     let mut matching = None;
     let mut count = 10;
     let mut kinds = None;
@@ -132,7 +163,18 @@ fn place(name: &[u8]) -> u64 {
     (mixed >> 11) + 1
 }
 
-fn pattern(call: &mut Call<'_>) -> Result<Vec<u8>, Error> {
+/// As C reads one: nothing is 0, and below 0 it counts from the end.
+pub(super) fn cursor(text: &[u8]) -> Result<u64, Error> {
+    let text = std::str::from_utf8(text).map_err(|_| Error::InvalidCursor)?;
+    let cursor = match text.strip_prefix('-') {
+        _ if text.is_empty() => Ok(0),
+        Some(digits) => digits.parse().map(u64::wrapping_neg),
+        None => text.parse(),
+    };
+    cursor.map_err(|_| Error::InvalidCursor)
+}
+
+pub(super) fn pattern(call: &mut Call<'_>) -> Result<Vec<u8>, Error> {
     let pattern = call.arguments.take()?;
     if pattern.len() > PATTERN_BYTES_MAX { Err(Error::PatternTooLong) } else { Ok(pattern.to_vec()) }
 }

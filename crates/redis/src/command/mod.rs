@@ -3,13 +3,14 @@
 //! A handler takes its arguments and answers with a [`Plan`]; it changes nothing but the session. A request that it
 //! does not like is an [`Error`], and the connection lives on.
 //!
-//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`sets`], [`sorted_sets`] and [`scores`], [`expiry`], [`keys`],
+//! Read in this order: [`table`] (every command), [`strings`], [`ranges`], [`hashes`], [`lists`], [`sets`], [`sorted_sets`] and [`scores`], [`elements`], [`expiry`], [`keys`],
 //! [`listing`], [`leases`], [`transactions`], [`scripts`], [`pubsub`], [`connection`], [`client`], [`server`], [`info`], [`config`],
 //! [`introspection`].
 
 pub(crate) mod client;
 mod config;
 pub(crate) mod connection;
+mod elements;
 mod expiry;
 pub(crate) mod glob;
 mod hashes;

@@ -41,15 +41,17 @@ pub(super) fn smismember(call: &mut Call<'_>) -> Result<Plan, Error> {
     Ok(Plan::read(move |view| view.set(&key).map(|set| Reply::Array(flags(&set)))))
 }
 
-/// In the order in which they came; integers in theirs, as Redis keeps them.
 pub(super) fn smembers(call: &mut Call<'_>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
-    Ok(Plan::read(move |view| {
-        let set = view.set(&key)?;
-        let mut members: Vec<&Arc<[u8]>> = set.iter().map(|(member, ())| member).collect();
-        if is_packed_integers(&set) {
-            members.sort_by_key(|member| decode::integer(member));
-        }
-        Ok(Reply::Set(members.into_iter().cloned().map(Reply::Bulk).collect()))
-    }))
+    let members = |set: &Set| in_order(set).into_iter().cloned().map(Reply::Bulk).collect();
+    Ok(Plan::read(move |view| view.set(&key).map(|set| Reply::Set(members(&set)))))
+}
+
+/// In the order in which they came; integers in theirs, as Redis keeps them.
+pub(super) fn in_order(set: &Set) -> Vec<&Arc<[u8]>> {
+    let mut members: Vec<&Arc<[u8]>> = set.iter().map(|(member, ())| member).collect();
+    if is_packed_integers(set) {
+        members.sort_by_key(|member| decode::integer(member));
+    }
+    members
 }

@@ -2,8 +2,8 @@
 
 use super::{Arity, Handler, Keys, Kind, Spec, Subcommand};
 use super::{
-    client, config, connection, expiry, hashes, info, introspection, keys, leases, listing, lists, pubsub,
-    ranges, scripts, server, sets, sorted_sets, strings, transactions,
+    client, config, connection, elements, expiry, hashes, info, introspection, keys, leases, listing, lists,
+    pubsub, ranges, scripts, server, sets, sorted_sets, strings, transactions,
 };
 
 /// The commands of one door, sorted by name, so that they may be found by halving.
@@ -150,6 +150,8 @@ pub(crate) static COMMANDS: Table = Table(&[
     read("hlen", 2, ONE_KEY, hashes::hlen),
     read("hmget", -3, ONE_KEY, hashes::hmget),
     write("hmset", -4, ONE_KEY, hashes::hmset),
+    read("hrandfield", -2, ONE_KEY, elements::hrandfield),
+    read("hscan", -3, ONE_KEY, elements::hscan),
     write("hset", -4, ONE_KEY, hashes::hset),
     write("hsetnx", 4, ONE_KEY, hashes::hsetnx),
     read("hstrlen", 3, ONE_KEY, hashes::hstrlen),
@@ -191,6 +193,7 @@ pub(crate) static COMMANDS: Table = Table(&[
     container("pubsub", pubsub::SUBCOMMANDS),
     subscription("punsubscribe", -1, pubsub::punsubscribe),
     listener(Spec { is_never_queued: true, ..not_for_scripts(open("quit", -1, connection::quit)) }),
+    listing("randomkey", 1, listing::randomkey),
     server("readonly", 1, server::cluster_disabled),
     server("readwrite", 1, server::cluster_disabled),
     write("rename", 3, TWO_KEYS, keys::rename),
@@ -213,8 +216,11 @@ pub(crate) static COMMANDS: Table = Table(&[
     read("sismember", 3, ONE_KEY, sets::sismember),
     read("smembers", 2, ONE_KEY, sets::smembers),
     read("smismember", -3, ONE_KEY, sets::smismember),
+    write("spop", -2, ONE_KEY, elements::spop),
     write("spublish", 3, NO_KEYS, pubsub::spublish),
+    read("srandmember", -2, ONE_KEY, elements::srandmember),
     write("srem", -3, ONE_KEY, sets::srem),
+    read("sscan", -3, ONE_KEY, elements::sscan),
     subscription("ssubscribe", -2, pubsub::ssubscribe),
     read("strlen", 2, ONE_KEY, strings::strlen),
     subscription("subscribe", -2, pubsub::subscribe),
@@ -245,6 +251,7 @@ pub(crate) static COMMANDS: Table = Table(&[
     read("zrevrange", -4, ONE_KEY, sorted_sets::zrevrange),
     read("zrevrangebyscore", -4, ONE_KEY, sorted_sets::zrevrangebyscore),
     read("zrevrank", 3, ONE_KEY, sorted_sets::zrevrank),
+    read("zscan", -3, ONE_KEY, elements::zscan),
     read("zscore", 3, ONE_KEY, sorted_sets::zscore),
 ]);
 
