@@ -76,6 +76,10 @@ pub enum Error {
     NotPositive,
     #[error("ERR min or max is not a float")]
     NotAScoreRange,
+    #[error("ERR min or max not valid string range item")]
+    NotANameRange,
+    #[error("ERR syntax error, WITHSCORES not supported in combination with BYLEX")]
+    ScoresByName,
     #[error("ERR resulting score is not a number (NaN)")]
     NotANumber,
     #[error("ERR XX and NX options at the same time are not compatible")]
@@ -88,10 +92,6 @@ pub enum Error {
     LimitByRank,
     #[error("ERR hash value is not an integer")]
     HashValueNotAnInteger,
-    #[error(
-        "ERR the key would be larger than the limit of {VALUE_BYTES_MAX} bytes, of which each element takes \
-         {ELEMENT_BYTES} besides its own"
-    )]
     #[error("ERR hash value is not a float")]
     HashValueNotAFloat,
     #[error("ERR value is NaN or Infinity")]

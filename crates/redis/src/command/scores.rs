@@ -1,6 +1,8 @@
-//! Scores as clients write them.
+//! Scores, and ranges of members, as clients write them.
 
-use domain::{Score, ScoreBound, ScoreRange};
+use std::ops::Range;
+
+use domain::{Score, ScoreBound, ScoreRange, Scored};
 
 use crate::Error;
 
@@ -22,6 +24,53 @@ fn bound(text: &[u8]) -> Result<ScoreBound, Error> {
     let number = if text.is_empty() { Some(0.0) } else { number(text) };
     let score = number.and_then(Score::new).ok_or(Error::NotAScoreRange)?;
     Ok(ScoreBound { score, excluded })
+}
+
+/// From one member to another, where all have one score.
+pub(super) struct NameRange {
+    min: NameBound,
+    max: NameBound,
+}
+
+enum NameBound {
+    /// `-`
+    BeforeAll,
+    /// `[name`, or `(name` without itself.
+    At { name: Vec<u8>, excluded: bool },
+    /// `+`
+    BehindAll,
+}
+
+pub(super) fn names(min: &[u8], max: &[u8]) -> Result<NameRange, Error> {
+    let bound = |text: &[u8]| match text {
+        b"-" => Ok(NameBound::BeforeAll),
+        b"+" => Ok(NameBound::BehindAll),
+        [kind @ (b'[' | b'('), name @ ..] => {
+            Ok(NameBound::At { name: name.to_vec(), excluded: *kind == b'(' })
+        }
+        _ => Err(Error::NotANameRange),
+    };
+    Ok(NameRange { min: bound(min)?, max: bound(max)? })
+}
+
+impl NameRange {
+    /// The places of the members that are in it.
+    pub(super) fn within(&self, members: &[Scored]) -> Range<usize> {
+        let is_above = |member: &[u8]| match &self.min {
+            NameBound::BeforeAll => true,
+            NameBound::At { name, excluded: false } => member >= &name[..],
+            NameBound::At { name, excluded: true } => member > &name[..],
+            NameBound::BehindAll => false,
+        };
+        let is_below = |member: &[u8]| match &self.max {
+            NameBound::BeforeAll => false,
+            NameBound::At { name, excluded: false } => member <= &name[..],
+            NameBound::At { name, excluded: true } => member < &name[..],
+            NameBound::BehindAll => true,
+        };
+        let start = members.iter().take_while(|(_, member)| !is_above(member)).count();
+        start..start + members[start..].iter().take_while(|(_, member)| is_below(member)).count()
+    }
 }
 
 fn number(text: &[u8]) -> Option<f64> {

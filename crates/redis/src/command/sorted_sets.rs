@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use domain::keyspace::span::span;
-use domain::{Alteration, Answer, Score, ScoreCondition, ScoreRange, Scored, SortedSet, SortedSetChange};
+use domain::{Alteration, Answer, Score, ScoreCondition, Scored, SortedSet, SortedSetChange};
 
 use super::keys::count;
 use super::{Call, scores};
@@ -170,6 +170,8 @@ pub(super) fn zmscore(call: &mut Call<'_>) -> Result<Plan, Error> {
 enum By {
     Rank,
     Score,
+    /// Of members that all have one score.
+    Name,
 }
 
 pub(super) fn zrange(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -188,7 +190,7 @@ pub(super) fn zrevrangebyscore(call: &mut Call<'_>) -> Result<Plan, Error> {
     list(call, Some(By::Score), Some(true))
 }
 
-/// `key first last [BYSCORE] [REV] [LIMIT offset count] [WITHSCORES]`; what the command's name says already is no option.
+/// `key first last [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`; what the command's name says already is no option.
 fn list(call: &mut Call<'_>, named_by: Option<By>, named_reverse: Option<bool>) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
     let (first, last) = (call.arguments.take()?, call.arguments.take()?);
@@ -203,6 +205,8 @@ fn list(call: &mut Call<'_>, named_by: Option<By>, named_reverse: Option<bool>) 
             reverse = Some(true);
         } else if by.is_none() && call.arguments.word("byscore") {
             by = Some(By::Score);
+        } else if by.is_none() && call.arguments.word("bylex") {
+            by = Some(By::Name);
         } else {
             return Err(Error::Syntax);
         }
@@ -211,15 +215,18 @@ fn list(call: &mut Call<'_>, named_by: Option<By>, named_reverse: Option<bool>) 
     if by == By::Rank && limit != -1 {
         return Err(Error::LimitByRank);
     }
+    if by == By::Name && with_scores {
+        return Err(Error::ScoresByName);
+    }
     let places = places(by, reverse, &first, &last)?;
     Ok(Plan::read(move |view| {
         let set = view.sorted_set(&key)?;
         let members = &set.ranked()[places(&set)];
         let (skip, take) = match (by, usize::try_from(offset)) {
             (By::Rank, _) => (0, usize::MAX),
-            (By::Score, Ok(skip)) => (skip, usize::try_from(limit).unwrap_or(usize::MAX)),
+            (By::Score | By::Name, Ok(skip)) => (skip, usize::try_from(limit).unwrap_or(usize::MAX)),
             // As in Redis, nothing comes before the first.
-            (By::Score, Err(_)) => (0, 0),
+            (By::Score | By::Name, Err(_)) => (0, 0),
         };
         let told: Vec<&Scored> = match reverse {
             true => members.iter().rev().skip(skip).take(take).collect(),
@@ -237,11 +244,21 @@ type Places = Box<dyn Fn(&SortedSet) -> Range<usize> + Send + Sync>;
 
 /// Where the members of a range stand, from the first to the last or, in reverse, from the last to the first.
 fn places(by: By, reverse: bool, first: &[u8], last: &[u8]) -> Result<Places, Error> {
-    if by == By::Score {
-        let range: ScoreRange =
-            if reverse { scores::range(last, first) } else { scores::range(first, last) }?;
-        return Ok(Box::new(move |set| set.within(range)));
+    let (min, max) = if reverse { (last, first) } else { (first, last) };
+    match by {
+        By::Score => {
+            let range = scores::range(min, max)?;
+            Ok(Box::new(move |set| set.within(range)))
+        }
+        By::Name => {
+            let range = scores::names(min, max)?;
+            Ok(Box::new(move |set| range.within(set.ranked())))
+        }
+        By::Rank => ranks(reverse, first, last),
     }
+}
+
+fn ranks(reverse: bool, first: &[u8], last: &[u8]) -> Result<Places, Error> {
     let start = decode::integer(first).ok_or(Error::NotAnInteger)?;
     let stop = decode::integer(last).ok_or(Error::NotAnInteger)?;
     Ok(Box::new(move |set| {
