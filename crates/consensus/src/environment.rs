@@ -15,8 +15,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Clock: Send + Sync + 'static {
     /// Nanoseconds of CLOCK_MONOTONIC_RAW: no time daemon steers it, so leases are measured with it.
     fn monotonic_ns(&self) -> u64;
-    /// Milliseconds since 1970. For people, audit, and turning a client's wall-clock end into a length.
-    fn wall_ms(&self) -> i64;
+    /// Nanoseconds since 1970. For people, audit, and turning a client's wall-clock end into a length and back.
+    fn wall_ns(&self) -> i64;
+    /// The same in milliseconds, rounded down.
+    fn wall_ms(&self) -> i64 {
+        self.wall_ns().div_euclid(1_000_000)
+    }
 }
 
 pub trait Random: Send + Sync + 'static {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use domain::{LogTime, NodeId, State};
+use domain::{LogTime, NodeId, State, WallZero};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::RwLockReadGuard;
@@ -32,6 +32,7 @@ pub(crate) struct Round {
     pub(crate) index: u64,
     /// The leader's log clock when the round was over.
     pub(crate) clock: LogTime,
+    pub(crate) wall_zero: WallZero,
 }
 
 /// A look at the state that is at least as new as the moment the read was asked for.
@@ -43,14 +44,16 @@ pub struct Reading {
     pub index: u64,
     /// The log clock by which remaining times are told.
     pub clock: LogTime,
+    /// By which the leader tells instants, and makes lengths of them.
+    pub wall_zero: WallZero,
 }
 
 impl Reading {
     pub(crate) fn new(shared: Arc<Shared>, round: Round) -> Self {
-        let Round { leader, term, index, clock } = round;
+        let Round { leader, term, index, clock, wall_zero } = round;
         // This node may have applied later entries than the round saw, and with them a later time.
         let clock = clock.max(shared.state.read().now());
-        Self { shared, leader, term, index, clock }
+        Self { shared, leader, term, index, clock, wall_zero }
     }
 
     /// The state. Hold it briefly: nothing is applied meanwhile.
@@ -171,7 +174,8 @@ fn answer(reads: Vec<Waiting>, result: Result<Round, ReadError>) {
 async fn lead_round(shared: &Shared, rounds: &Rounds) -> Option<Round> {
     if planted::is(Bug::ServeByAge) {
         let domain::Stamp { term, time: clock } = shared.clock.stamp()?;
-        return Some(Round { leader: shared.node, term, index: shared.applied.borrow().index, clock });
+        let (index, wall_zero) = (shared.applied.borrow().index, wall_zero(shared, clock));
+        return Some(Round { leader: shared.node, term, index, clock, wall_zero });
     }
     let mut leadership = shared.leadership.subscribe();
     let leads = |seen: &Leadership| seen.leader == Some(shared.node);
@@ -192,7 +196,12 @@ async fn lead_round(shared: &Shared, rounds: &Rounds) -> Option<Round> {
         () = sleep(shared.options.timeouts.election_max) => return None,
     }
     let stamp = shared.clock.stamp().filter(|stamp| stamp.term == term)?;
-    Some(Round { leader: shared.node, term, index, clock: stamp.time })
+    let wall_zero = wall_zero(shared, stamp.time);
+    Some(Round { leader: shared.node, term, index, clock: stamp.time, wall_zero })
+}
+
+fn wall_zero(shared: &Shared, now: LogTime) -> WallZero {
+    WallZero::new(shared.environment.clock.wall_ns(), now)
 }
 
 async fn ask_leader(shared: &Shared, leader: NodeId) -> Option<Round> {
@@ -206,10 +215,9 @@ async fn ask_leader(shared: &Shared, leader: NodeId) -> Option<Round> {
         // A frozen leader answers nothing; its successor is asked as soon as it is known.
         _ = leadership.wait_for(|seen| seen.leader != Some(leader)) => return None,
     };
-    response.leads.then_some(Round {
-        leader,
-        term: response.term,
-        index: response.index,
-        clock: LogTime::from_ns(response.clock_ns),
-    })
+    let clock = LogTime::from_ns(response.clock_ns);
+    // A leader of an earlier build does not say.
+    let wall_zero = response.wall_zero_ns.map_or_else(|| wall_zero(shared, clock), WallZero::from_ns);
+    let peer::ReadIndexResponse { leads, term, index, .. } = response;
+    leads.then_some(Round { leader, term, index, clock, wall_zero })
 }

@@ -25,7 +25,7 @@ impl Clock for World {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn wall_ms(&self) -> i64 {
+    fn wall_ns(&self) -> i64 {
         0
     }
 }

@@ -54,6 +54,6 @@ pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use scratch::Scratch;
 pub use state::State;
 pub use tenures::{Cause, Tenure};
-pub use time::{LogTime, Position, Stamp};
+pub use time::{LogTime, Position, Stamp, WallZero};
 pub use token::{Epoch, NodeId, Serial, Token};
 pub use transaction::{Guard, Traces};

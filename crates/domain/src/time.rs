@@ -45,6 +45,32 @@ impl LogTime {
     }
 }
 
+/// What the wall clock of a leader showed when the clock of the log stood at zero, reckoned from one look at both. By it an
+/// instant is told that the same leader made a length of; for people, it decides nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallZero(i64);
+
+impl WallZero {
+    /// From both at the same moment, the wall clock in nanoseconds since 1970.
+    pub fn new(wall_ns: i64, time: LogTime) -> Self {
+        Self(wall_ns.saturating_sub_unsigned(time.0))
+    }
+
+    pub const fn from_ns(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    pub const fn as_ns(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since 1970 at this log time. A length is made from whole milliseconds, rounded down, and so is this: the
+    /// parts of one that were lost then are lost here.
+    pub fn wall_ms(self, time: LogTime) -> i64 {
+        self.0.saturating_add_unsigned(time.0).div_euclid(NS_PER_MS.cast_signed())
+    }
+}
+
 impl fmt::Display for LogTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial};
+use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial, WallZero};
 
 use crate::blocking::BlockingPop;
 use crate::command::Kind;
@@ -40,6 +40,7 @@ pub(crate) struct Overlay<'a, L> {
 #[derive(Clone, Copy)]
 struct Round {
     clock: LogTime,
+    wall_zero: WallZero,
     leader: NodeId,
     term: u64,
     active: Option<NodeId>,
@@ -73,8 +74,8 @@ impl<'a, L: Look> Overlay<'a, L> {
                 scratch.copy(key, view.state);
                 copied.insert(key.clone(), view.state.serial());
             }
-            let View { clock, leader, term, active, .. } = *view;
-            (scratch, Round { clock, leader, term, active }, copied)
+            let View { clock, wall_zero, leader, term, active, .. } = *view;
+            (scratch, Round { clock, wall_zero, leader, term, active }, copied)
         });
         Self {
             reading,
@@ -192,8 +193,8 @@ impl<'a, L: Look> Overlay<'a, L> {
     }
 
     fn view(&self) -> View<'_> {
-        let Round { clock, leader, term, active } = self.round;
-        View { state: self.scratch.state(), clock, leader, term, active }
+        let Round { clock, wall_zero, leader, term, active } = self.round;
+        View { state: self.scratch.state(), clock, wall_zero, leader, term, active }
     }
 
     fn walk(&self, mut walk: Walk) -> Result<Reply, Stop> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, Set, SortedSet,
-    State, Summed, Value,
+    State, Summed, Value, WallZero,
 };
 
 use crate::blocking::BlockingPop;
@@ -96,6 +96,8 @@ pub struct View<'a> {
     pub state: &'a State,
     /// The log clock by which remaining times are told.
     pub clock: LogTime,
+    /// By which instants are told.
+    pub wall_zero: WallZero,
     pub leader: NodeId,
     pub term: u64,
     /// The node that has tenure in this term.
@@ -236,6 +238,14 @@ impl View<'_> {
     pub(crate) fn remaining_ms(&self, key: &Key) -> Option<Option<u64>> {
         match self.entry(key) {
             Some(entry) => Some(entry.remaining_ms(self.clock)),
+            None => self.exists(key).then_some(None),
+        }
+    }
+
+    /// When a key ends, in milliseconds since 1970: as for [`Self::remaining_ms`].
+    pub(crate) fn end_ms(&self, key: &Key) -> Option<Option<i64>> {
+        match self.entry(key) {
+            Some(entry) => Some(entry.end.map(|end| self.wall_zero.wall_ms(end))),
             None => self.exists(key).then_some(None),
         }
     }

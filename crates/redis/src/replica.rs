@@ -71,6 +71,7 @@ impl Look for Reading {
         look(&View {
             state: &state,
             clock: self.clock.max(state.now()),
+            wall_zero: self.wall_zero,
             leader: self.leader,
             term: self.term,
             active,

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use consensus::Heard;
 use domain::{
     Action, Answer, Command, Expiry, Interest, Key, LogTime, NodeId, Position, SetCondition, Stamp, State,
+    WallZero,
 };
 use futures_util::FutureExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -214,7 +215,9 @@ impl Look for Model {
     fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         let inner = self.0.lock();
         let clock = LogTime::from_ms(inner.now_ms);
-        look(&View { state: &inner.state, clock, leader: NodeId(2), term: 3, active: Some(NodeId(2)) })
+        let wall_zero = WallZero::from_ns(WALL_MS * 1_000_000);
+        let leader = NodeId(2);
+        look(&View { state: &inner.state, clock, wall_zero, leader, term: 3, active: Some(leader) })
     }
 }
 

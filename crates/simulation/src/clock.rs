@@ -40,7 +40,7 @@ impl Clock for NodeClock {
         self.boot_ns + self.run_ns()
     }
 
-    fn wall_ms(&self) -> i64 {
-        EPOCH_MS + (self.run_ns() / 1_000_000) as i64 + self.wall_offset_ms.load(Ordering::Relaxed)
+    fn wall_ns(&self) -> i64 {
+        (EPOCH_MS + self.wall_offset_ms.load(Ordering::Relaxed)) * 1_000_000 + self.run_ns() as i64
     }
 }

@@ -275,8 +275,8 @@ impl Clock for Borrowed {
         self.0.clock.monotonic_ns()
     }
 
-    fn wall_ms(&self) -> i64 {
-        self.0.clock.wall_ms()
+    fn wall_ns(&self) -> i64 {
+        self.0.clock.wall_ns()
     }
 }
 

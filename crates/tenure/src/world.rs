@@ -21,15 +21,15 @@ impl Clock for SystemClock {
         part(now.tv_sec) * 1_000_000_000 + part(now.tv_nsec)
     }
 
-    fn wall_ms(&self) -> i64 {
-        wall_ms()
+    fn wall_ns(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
     }
 }
 
 /// Milliseconds since 1970 by the wall clock.
 pub fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    SystemClock.wall_ms()
 }
 
 /// What this thread has had of a processor. A script is held to it: on a machine that does other things it loses nothing.

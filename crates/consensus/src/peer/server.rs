@@ -207,6 +207,7 @@ impl PeerService for Peer {
             index: round.index,
             term: round.term,
             clock_ns: round.clock.as_ns(),
+            wall_zero_ns: Some(round.wall_zero.as_ns()),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consensus::{Change, ReadError};
-use domain::{Action, Answer, Cause, NodeId, RequestId};
+use domain::{Action, Answer, Cause, Expiry, NodeId, RequestId, SetCondition};
 use tokio::time::{Instant, timeout};
 
 use crate::world::{World, audit, key};
@@ -24,6 +24,28 @@ async fn every_node_takes_writes_and_reads_what_was_written() {
         );
     }
     world.agree().await;
+}
+
+/// Each node's wall clock shows something else.
+#[tokio::test(start_paused = true)]
+async fn an_instant_is_told_by_the_clock_that_made_a_length_of_it() {
+    let world = World::founded(3).await;
+    for at in 1..=3 {
+        let named = 1_700_000_100_000 + at as i64;
+        let set = Action::Set {
+            key: key("k"),
+            value: (*b"v").into(),
+            condition: SetCondition::Always,
+            expiry: Expiry::AtWallMs(named),
+            previous: false,
+        };
+        world.propose(at, set).await;
+        for asked in 1..=3 {
+            let reading = world.replica(asked).read().await.expect("a quorum");
+            let end = reading.state().get(&key("k")).and_then(|entry| entry.end).expect("it ends");
+            assert_eq!(reading.wall_zero.wall_ms(end), named, "set at node {at}, asked of node {asked}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

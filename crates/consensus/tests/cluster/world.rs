@@ -94,15 +94,19 @@ impl Connect for Cable {
 }
 
 /// Time that stands still while anything can run.
-struct Paused(Instant);
+struct Paused {
+    since: Instant,
+    /// By how much its wall clock is fast.
+    fast_ns: i64,
+}
 
 impl Clock for Paused {
     fn monotonic_ns(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
+        self.since.elapsed().as_nanos() as u64
     }
 
-    fn wall_ms(&self) -> i64 {
-        1_700_000_000_000 + self.0.elapsed().as_millis() as i64
+    fn wall_ns(&self) -> i64 {
+        1_700_000_000_000_000_000 + self.fast_ns + self.since.elapsed().as_nanos() as i64
     }
 }
 
@@ -281,7 +285,7 @@ impl World {
         let tasks: Arc<Mutex<JoinSet<()>>> = Arc::default();
         let alive = Arc::new(AtomicBool::new(true));
         let environment = Environment {
-            clock: Arc::new(Paused(self.origin)),
+            clock: Arc::new(Paused { since: self.origin, fast_ns: 1_234_567_890 * id as i64 }),
             random: self.random.clone(),
             connect: Arc::new(Cable { from: id, alive: alive.clone(), wires: self.wires.clone() }),
             spawn: Arc::new(Tasks { running: tasks.clone(), stuck: self.stuck.clone() }),

@@ -1,15 +1,15 @@
 //! Ends: giving, lengthening, removing and telling them.
 //!
-//! An end given as a wall-clock instant is turned into a length by the leader; one that is told as an instant is
-//! reckoned from the remaining time and this node's wall clock, so it is for people.
+//! An end given as a wall-clock instant is turned into a length by the leader, and told as an instant by the leader's wall
+//! clock, too: it is what it was, unless another leads or that clock was set meanwhile.
 
 use bytes::Bytes;
 use domain::limits::TTL_MS_MAX;
-use domain::{Action, Answer, ExpireCondition, Expiry};
+use domain::{Action, Answer, ExpireCondition, Expiry, Key};
 
 use super::Call;
 use crate::codec::decode;
-use crate::plan::Plan;
+use crate::plan::{Plan, View};
 use crate::{Error, Reply};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,30 +150,37 @@ fn changed(answer: &Answer) -> Option<Reply> {
 }
 
 pub(super) fn ttl(call: &mut Call<'_>) -> Result<Plan, Error> {
-    tell(call, |remaining_ms, _| seconds(remaining_ms))
+    tell(call, left_ms, seconds)
 }
 
 pub(super) fn pttl(call: &mut Call<'_>) -> Result<Plan, Error> {
-    tell(call, |remaining_ms, _| remaining_ms)
+    tell(call, left_ms, |ms| ms)
 }
 
 pub(super) fn expiretime(call: &mut Call<'_>) -> Result<Plan, Error> {
-    tell(call, |remaining_ms, wall_ms| seconds(wall_ms.saturating_add(remaining_ms)))
+    tell(call, |view, key| view.end_ms(key), seconds)
 }
 
 pub(super) fn pexpiretime(call: &mut Call<'_>) -> Result<Plan, Error> {
-    tell(call, |remaining_ms, wall_ms| wall_ms.saturating_add(remaining_ms))
+    tell(call, |view, key| view.end_ms(key), |ms| ms)
 }
 
-/// -2 for an absent key, -1 for one without an end, else what `how` makes of the remaining milliseconds.
-fn tell(call: &mut Call<'_>, how: fn(i64, i64) -> i64) -> Result<Plan, Error> {
+fn left_ms(view: &View<'_>, key: &Key) -> Option<Option<i64>> {
+    view.remaining_ms(key).map(|left| left.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)))
+}
+
+/// -2 for an absent key, -1 for one without an end, else these milliseconds in their unit.
+fn tell(
+    call: &mut Call<'_>,
+    ms: fn(&View<'_>, &Key) -> Option<Option<i64>>,
+    unit: fn(i64) -> i64,
+) -> Result<Plan, Error> {
     let key = call.arguments.key(call.session.database)?;
-    let wall_ms = call.node.now_ms();
     Ok(Plan::read(move |view| {
-        Reply::Integer(match view.remaining_ms(&key) {
+        Reply::Integer(match ms(view, &key) {
             None => -2,
             Some(None) => -1,
-            Some(Some(remaining_ms)) => how(i64::try_from(remaining_ms).unwrap_or(i64::MAX), wall_ms),
+            Some(Some(ms)) => unit(ms),
         })
     }))
 }
