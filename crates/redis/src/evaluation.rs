@@ -77,17 +77,23 @@ impl Evaluation {
         engine: &mut Engine,
     ) -> Result<Reply, Stop> {
         let session = self.session.clone();
-        let mut world = World { overlay, node, session, read_only: self.read_only, stop: None };
+        let read_only = self.read_only;
+        let mut world = World { overlay, node, session, read_only, refused: None, stop: None };
         let ran = engine.run(&self.script, &self.inputs, &mut world);
         if let Some(stop) = world.stop {
             return Err(stop);
         }
-        match ran {
-            Ok(value) => Ok(reply(value)),
+        let refused = world.refused;
+        let reply = match ran {
+            Ok(value) => reply(value),
             // What it had written before stays written, as in Redis.
-            Err(error @ lua::Error::Raised(_)) => Ok(Error::Custom(error.to_string()).into()),
-            Err(error) => Err(error.into()),
+            Err(error @ lua::Error::Raised(_)) => Error::Custom(error.to_string()).into(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(refused) = refused.filter(|refused| !hands_on(&reply, refused)) {
+            node.metrics.count_error(&refused);
         }
+        Ok(reply)
     }
 }
 
@@ -97,6 +103,8 @@ struct World<'w, 'r, L> {
     node: &'w Node,
     session: Session,
     read_only: bool,
+    /// The error that it last met. If the script hands it on, it is counted with the reply.
+    refused: Option<String>,
     /// Why it must not go on; what it says after that is not heard.
     stop: Option<Stop>,
 }
@@ -108,12 +116,20 @@ impl<L: Look> Commands for World<'_, '_, L> {
             return ended();
         }
         match self.understand(request).map(|part| self.run(part)) {
-            Ok(Ok(reply)) => value(reply, resp3),
+            Ok(Ok(reply)) => {
+                if let Reply::Error(error) = &reply {
+                    self.refuse(error.to_string());
+                }
+                value(reply, resp3)
+            }
             Ok(Err(stop)) => {
                 self.stop = Some(stop);
                 ended()
             }
-            Err(words) => Value::Error(words.into()),
+            Err(words) => {
+                self.refuse(words.to_owned());
+                Value::Error(words.into())
+            }
         }
     }
 
@@ -123,6 +139,12 @@ impl<L: Look> Commands for World<'_, '_, L> {
 }
 
 impl<L: Look> World<'_, '_, L> {
+    fn refuse(&mut self, words: String) {
+        if let Some(before) = self.refused.replace(words) {
+            self.node.metrics.count_error(&before);
+        }
+    }
+
     /// An error: a refusal, which the script may catch.
     fn understand(&mut self, mut request: Vec<Bytes>) -> Result<Part, &'static str> {
         let arguments = request.split_off(1);
@@ -166,6 +188,10 @@ impl<L: Look> World<'_, '_, L> {
             }
         })
     }
+}
+
+fn hands_on(reply: &Reply, refused: &str) -> bool {
+    matches!(reply, Reply::Error(error) if error.to_string().starts_with(refused))
 }
 
 fn value(reply: Reply, resp3: bool) -> Value {

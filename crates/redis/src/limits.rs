@@ -90,6 +90,13 @@ pub const LISTING_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// shortest, about 0.5 ms in which the state is held.
 pub const DRAWN_BYTES_MAX: usize = 1024 * 1024;
 
+/// Codes of errors that are counted, each by itself. Scripts make codes of their own, and each of these is kept; later Redis's
+/// own figure.
+pub const ERROR_CODES_MAX: usize = 128;
+
+/// How much of a code is kept; those of Redis have no more than 20.
+pub const ERROR_CODE_CHARS_MAX: usize = 64;
+
 /// Names met while the state is held once, about 0.1 ms …
 pub const WALK_STEP_KEYS: usize = 1024;
 

@@ -1,9 +1,13 @@
 //! Counters of this edge, in a plain struct; whoever exports metrics reads it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
 
 use crate::command::Table;
 use crate::error::Severity;
+use crate::limits::{ERROR_CODE_CHARS_MAX, ERROR_CODES_MAX};
 use crate::reply::Reply;
 
 /// How a command ended.
@@ -56,6 +60,9 @@ pub struct CommandCount {
 pub struct Metrics {
     table: Table,
     commands: Box<[[AtomicU64; Outcome::ALL.len()]]>,
+    /// What clients were told by their code, as `INFO errorstats` has it.
+    errors: Mutex<BTreeMap<String, u64>>,
+    pub errors_told: AtomicU64,
     pub unknown_commands: AtomicU64,
     pub protocol_errors: AtomicU64,
     pub authentication_failures: AtomicU64,
@@ -90,6 +97,8 @@ impl Metrics {
         Self {
             table,
             commands: table.0.iter().map(|_| Default::default()).collect(),
+            errors: Mutex::default(),
+            errors_told: AtomicU64::default(),
             unknown_commands: AtomicU64::default(),
             protocol_errors: AtomicU64::default(),
             authentication_failures: AtomicU64::default(),
@@ -125,14 +134,37 @@ impl Metrics {
         self.commands().map(|line| line.count).sum()
     }
 
-    /// `place` is that of the command in the table.
-    pub(crate) fn count(&self, place: usize, outcome: Outcome) {
-        self.commands[place][outcome as usize].fetch_add(1, Relaxed);
+    /// `place` is that of the command in the table, if it is known and was not only queued.
+    pub(crate) fn count(&self, place: Option<usize>, reply: &Reply) {
+        if let Some(place) = place {
+            self.commands[place][Outcome::from(reply) as usize].fetch_add(1, Relaxed);
+        }
+        if let Reply::Error(error) = reply {
+            self.count_error(&error.to_string());
+        }
+    }
+
+    pub(crate) fn count_error(&self, line: &str) {
+        self.errors_told.add(1);
+        let code = line.split(' ').next().unwrap_or_default();
+        // What has a meaning in `INFO`, which a script's own codes may hold.
+        let code = code.replace(['#', ':', '\r', '\n'], "_").chars().take(ERROR_CODE_CHARS_MAX).collect();
+        let mut errors = self.errors.lock();
+        if errors.len() < ERROR_CODES_MAX || errors.contains_key(&code) {
+            *errors.entry(code).or_default() += 1;
+        }
+    }
+
+    /// How often clients were told an error, by its code.
+    pub fn errors(&self) -> BTreeMap<String, u64> {
+        self.errors.lock().clone()
     }
 
     /// `CONFIG RESETSTAT`. What counts things that are there now stays.
     pub(crate) fn reset(&self) {
+        self.errors.lock().clear();
         let counters = [
+            &self.errors_told,
             &self.unknown_commands,
             &self.protocol_errors,
             &self.authentication_failures,

@@ -12,7 +12,6 @@ use domain::{Action, Answer};
 use crate::codec::encode::encode;
 use crate::group::{Group, Look};
 use crate::limits::{RUN_BYTES_MAX, RUN_REQUESTS_MAX, UNREAD_BYTES_SOFT};
-use crate::metrics::Outcome;
 use crate::node::Node;
 use crate::plan::{OnAnswers, Plan, Walk};
 use crate::session::Planned;
@@ -112,9 +111,7 @@ impl Run {
 
 impl Executed {
     fn say(&mut self, node: &Node, said: &Said, reply: &Reply) {
-        if let Some(command) = said.command {
-            node.metrics.count(command, Outcome::from(reply));
-        }
+        node.metrics.count(said.command, reply);
         if !said.silent || matches!(reply, Reply::Several(_)) {
             encode(reply, said.protocol, &mut self.output);
         }

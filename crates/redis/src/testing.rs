@@ -288,7 +288,7 @@ impl Bench {
     /// The reply to a request, as the bytes that a client would get.
     pub(crate) fn call(&mut self, request: Vec<Bytes>) -> String {
         let planned = self.plan(request);
-        let Planned { plan, protocol, silent, .. } = planned;
+        let Planned { plan, command, protocol, silent, .. } = planned;
         let reply: Reply = match plan {
             Plan::Local(reply) => reply,
             Plan::Write { actions, reply } => reply(self.model.propose_now(actions)),
@@ -312,6 +312,7 @@ impl Bench {
                 };
             },
         };
+        self.node.metrics.count(command, &reply);
         let mut out = BytesMut::new();
         if !silent || matches!(reply, Reply::Several(_)) {
             encode(&reply, protocol, &mut out);

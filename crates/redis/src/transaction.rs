@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::command::{COMMANDS, Spec};
 use crate::group::{Group, Look};
 use crate::limits::{QUEUE_BYTES_MAX, QUEUE_REQUESTS_MAX, TRANSACTION_ATTEMPTS_MAX};
-use crate::metrics::{Count, Outcome};
+use crate::metrics::Count;
 use crate::node::Node;
 use crate::overlay::{Effects, Overlay, Stop};
 use crate::plan::Plan;
@@ -246,7 +246,7 @@ fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
                 unreachable!("whatever looks has looked, and no transaction is queued")
             }
         };
-        node.metrics.count(part.command, Outcome::from(&reply));
+        node.metrics.count(Some(part.command), &reply);
         replies.push(reply);
     }
     Reply::Array(replies)

@@ -3,6 +3,7 @@
 //! `loading:1` means that no quorum answers, as in a Redis that is still reading its file: clients that look here
 //! before they send anything then wait.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use domain::KeyCounts;
@@ -17,8 +18,8 @@ use crate::pubsub::Family;
 use crate::sentinel::Monitored;
 use crate::{Error, Reply};
 
-const SECTIONS: [&str; 8] =
-    ["server", "clients", "memory", "persistence", "stats", "replication", "keyspace", "raft"];
+const SECTIONS: [&str; 9] =
+    ["server", "clients", "memory", "persistence", "stats", "replication", "errorstats", "keyspace", "raft"];
 const SENTINEL_SECTIONS: [&str; 4] = ["server", "clients", "stats", "sentinel"];
 
 pub(crate) fn info(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -58,6 +59,8 @@ struct Known {
     accepted: u64,
     rejected: u64,
     commands: u64,
+    errors: BTreeMap<String, u64>,
+    errors_told: u64,
     bytes_read: u64,
     bytes_written: u64,
     /// Distinct channels, patterns and shard channels of this node's subscribers.
@@ -81,6 +84,8 @@ impl Known {
             accepted: node.metrics.connections_accepted.get(),
             rejected: node.metrics.connections_rejected.get(),
             commands: node.metrics.commands_total(),
+            errors: node.metrics.errors(),
+            errors_told: node.metrics.errors_told.get(),
             bytes_read: node.metrics.bytes_read.get(),
             bytes_written: node.metrics.bytes_written.get(),
             subscribed: Family::ALL.map(|family| node.hub.lock().subscribed_to(family).count()),
@@ -121,6 +126,7 @@ impl Known {
                     ("master_repl_offset", "0".into()),
                 ],
             ),
+            "errorstats" => self.errors(),
             "keyspace" => keyspace(view),
             "raft" => self.raft(view),
             "sentinel" => sentinel(self.monitored.as_ref()),
@@ -164,8 +170,17 @@ impl Known {
                 ("pubsub_channels", channels.to_string()),
                 ("pubsub_patterns", patterns.to_string()),
                 ("pubsubshard_channels", shard_channels.to_string()),
+                ("total_error_replies", self.errors_told.to_string()),
             ],
         )
+    }
+
+    fn errors(&self) -> String {
+        let mut text = lines("Errorstats", &[]);
+        for (code, count) in &self.errors {
+            let _ = write!(text, "errorstat_{code}:count={count}\r\n");
+        }
+        text
     }
 
     /// The leader is told only if a quorum has just proved it.
