@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::Key;
 use lua::{Commands, Engine, Inputs, Script, Value};
 
-use crate::command::{self, Kind};
+use crate::command::{self, Kind, is_kept_from_scripts};
 use crate::group::{Group, Look};
 use crate::limits::TRANSACTION_ATTEMPTS_MAX;
 use crate::metrics::Count;
@@ -148,14 +148,17 @@ impl<L: Look> World<'_, '_, L> {
     /// An error: a refusal, which the script may catch.
     fn understand(&mut self, mut request: Vec<Bytes>) -> Result<Part, &'static str> {
         let arguments = request.split_off(1);
-        let place =
-            command::COMMANDS.find(&request[0]).ok_or("ERR Unknown Redis command called from script")?;
+        const NOT_ALLOWED: &str = "ERR This Redis command is not allowed from script";
+        let Some(place) = command::COMMANDS.find(&request[0]) else {
+            let is_kept = is_kept_from_scripts(&request[0]);
+            return Err(if is_kept { NOT_ALLOWED } else { "ERR Unknown Redis command called from script" });
+        };
         let spec = &command::COMMANDS.0[place];
-        if !spec.is_for_scripts {
-            return Err("ERR This Redis command is not allowed from script");
-        }
         if !spec.arity.fits(arguments.len() + 1) {
             return Err("ERR Wrong number of args calling Redis command from script");
+        }
+        if !spec.is_for_scripts {
+            return Err(NOT_ALLOWED);
         }
         if self.read_only && spec.kind == Kind::Write {
             return Err("ERR Write commands are not allowed from read-only scripts.");

@@ -32,6 +32,7 @@ pub(crate) mod table;
 mod transactions;
 
 pub(crate) use expiry::seconds;
+pub(crate) use scripts::is_kept_from_scripts;
 pub(crate) use table::{COMMANDS, Table};
 
 use crate::Error;

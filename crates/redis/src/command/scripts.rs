@@ -99,6 +99,34 @@ fn inputs(call: &mut Call<'_>) -> Result<Inputs, Error> {
     Ok(inputs)
 }
 
+/// Commands of Redis that are not served here, and that Redis itself does not let a script call: those that wait, and those of
+/// the server.
+const KEPT_FROM_SCRIPTS: [&str; 18] = [
+    "bgrewriteaof",
+    "bgsave",
+    "blmove",
+    "brpoplpush",
+    "bzpopmax",
+    "bzpopmin",
+    "debug",
+    "failover",
+    "fcall",
+    "fcall_ro",
+    "monitor",
+    "psync",
+    "replconf",
+    "replicaof",
+    "save",
+    "shutdown",
+    "slaveof",
+    "sync",
+];
+
+/// Whether a command that is not served is one of these.
+pub(crate) fn is_kept_from_scripts(name: &[u8]) -> bool {
+    KEPT_FROM_SCRIPTS.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
+}
+
 pub(super) static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "exists", arity: Arity(-3), handler: exists },
     Subcommand { name: "flush", arity: Arity(-2), handler: flush },

@@ -163,7 +163,9 @@ impl World {
             "setnx" => self.setnx(arguments),
             "setex" => self.setex(arguments, 1000, "setex"),
             "psetex" => self.setex(arguments, 1, "psetex"),
-            _ if command::COMMANDS.find(name.as_bytes()).is_some() => {
+            _ if command::COMMANDS.find(name.as_bytes()).is_some()
+                || command::is_kept_from_scripts(name.as_bytes()) =>
+            {
                 unsupported(format!("it calls '{name}', which no supported script does"))
             }
             _ => Err(script_error("ERR Unknown Redis command called from script")),
