@@ -4,6 +4,7 @@
 
 mod asked;
 mod bench;
+mod cases;
 mod check;
 mod compatibility;
 mod libraries;
@@ -29,7 +30,8 @@ cargo xtask clients                     locks of every Redis library at every no
 cargo xtask compatibility               that page anew, from the table of commands and the last run
 cargo xtask suites [redis-py|tcl]       tests of redis-py's lock and of Redis itself, against three nodes
 cargo xtask suites resp-compatibility PATH
-                                        the cases of a clone of resp-compatibility
+                                        the cases of a clone of resp-compatibility, by group; fails when one does that
+                                        asks for served commands alone
 cargo xtask soak [--minutes M] [--seed S]
                                         full load in rounds: nodes lag, freeze, are killed and stopped, and
                                         processors are scarce; 30 minutes

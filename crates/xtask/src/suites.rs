@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cases::Cases;
+use crate::compatibility;
 use crate::run::{cargo, quietly, succeeds, target};
 
 /// Of the nodes' ports.
@@ -23,6 +25,9 @@ const REDIS: &str = "redis";
 
 /// What the Tcl suite is known to pass; fewer is a step back.
 const TCL_PASSES_MIN: usize = 330;
+
+/// Where resp-compatibility has its cases.
+const CASES: &str = "cts.json";
 
 const TCL_UNITS: [&str; 10] = [
     "unit/type/string",
@@ -135,20 +140,28 @@ pub(crate) fn tcl() -> Result<bool> {
     Ok(passes >= TCL_PASSES_MIN)
 }
 
-/// The cases of resp-compatibility for Redis 6.2, of a clone that is somewhere.
+/// The cases of resp-compatibility for Redis 6.2, of a clone that is somewhere. All that ask for served commands alone must
+/// pass.
 pub(crate) fn resp_compatibility(clone: &str) -> Result<bool> {
     let clone = std::fs::canonicalize(clone).with_context(|| clone.to_owned())?;
     let directory = directory("resp-compatibility")?;
     let python = directory.join("venv/bin/python");
-    if quietly(Command::new(&python).args(["-c", "import redis"])).is_err() {
+    if quietly(Command::new(&python).args(["-c", "import redis, yaml"])).is_err() {
         // It hangs with later ones.
-        venv(&directory, &["redis==5.0.8"])?;
+        venv(&directory, &["redis==5.0.8", "pyyaml"])?;
     }
+    let cases = Cases::read(&std::fs::read_to_string(clone.join(CASES)).context(CASES)?)?;
     let nodes = Nodes::start()?;
     let mut run = Command::new(&python);
-    run.current_dir(clone).args(["resp_compatibility.py", "--testfile", "cts.json", "--show-failed"]);
+    run.current_dir(&clone).args(["resp_compatibility.py", "--testfile", CASES, "--show-failed"]);
     run.args(["--host", "127.0.0.1", "--port", &nodes.redis(1).to_string(), "--specific-version", "6.2.0"]);
-    succeeds(&mut run)
+    let said = run.output().context("resp-compatibility cannot be run")?;
+    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let said = String::from_utf8_lossy(&said.stdout);
+    std::fs::write(directory.join("log"), &*said)?;
+    let results = cases.results(&said, &compatibility::served()?)?;
+    println!("{results}\nlog in {}", directory.display());
+    Ok(results.are_well())
 }
 
 /// Three nodes, until this is dropped.

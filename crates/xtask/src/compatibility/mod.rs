@@ -82,9 +82,18 @@ pub(crate) fn fix() -> Result<bool> {
     Ok(true)
 }
 
+/// The commands that are served.
+pub(crate) fn served() -> Result<BTreeSet<String>> {
+    commands(&std::fs::read_to_string(root().join(TABLE)).context(TABLE)?)
+}
+
+/// Redis's group of a command.
+pub(crate) fn group(command: &str) -> Option<&'static str> {
+    GROUPS.iter().find(|(_, commands)| commands.contains(&command)).map(|(group, _)| *group)
+}
+
 fn write_page() -> Result<String> {
-    let table = std::fs::read_to_string(root().join(TABLE)).context(TABLE)?;
-    let served = commands(&table)?;
+    let served = served()?;
     let results = std::fs::read_to_string(root().join(RESULTS)).context(RESULTS)?;
     let results: Value = serde_json::from_str(&results).context(RESULTS)?;
     let mut page = format!("# Redis compatibility\n\n{TOP}{CLIENTS}");
