@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use num_bigint::BigUint;
+
 /// Digits behind the point: Redis's own figure.
 const FRACTION_DIGITS: usize = 17;
 
@@ -55,14 +57,14 @@ impl LongDouble {
             return None;
         };
         let place = my_place.min(its_place);
-        let whole = |bits: u64, above: i64| Whole::from(u128::from(bits)).raised(above.unsigned_abs());
-        let (mine, its) = (whole(mine, my_place - place), whole(its, its_place - place));
-        let (is_negative, sum) = match (self.is_negative == other.is_negative, mine.compare(&its)) {
-            (true, _) => (self.is_negative, mine.plus(&its)),
-            (false, Ordering::Less) => (other.is_negative, its.minus(&mine)),
-            (false, _) => (self.is_negative, mine.minus(&its)),
+        let (mine, its) =
+            (BigUint::from(mine) << (my_place - place), BigUint::from(its) << (its_place - place));
+        let (is_negative, sum) = match (self.is_negative == other.is_negative, mine < its) {
+            (true, _) => (self.is_negative, mine + its),
+            (false, true) => (other.is_negative, its - mine),
+            (false, false) => (self.is_negative, mine - its),
         };
-        let sum = Self { is_negative, size: sum.rounded(place, false) };
+        let sum = Self { is_negative, size: rounded(&sum, place, false) };
         sum.is_finite().then_some(sum)
     }
 
@@ -73,7 +75,7 @@ impl LongDouble {
         };
         let text = match place {
             ..0 => fraction(bits, place.unsigned_abs()),
-            0.. => Whole::from(u128::from(bits)).raised(place.unsigned_abs()).text(),
+            0.. => (BigUint::from(bits) << place).to_string(),
         };
         if self.is_negative && text != "0" { format!("-{text}") } else { text }
     }
@@ -131,9 +133,10 @@ impl Decimal {
         if tens.saturating_add(digits.len() as i64).abs() > TENS_MAX {
             return None;
         }
-        let above = Whole::read(digits).tenfold((*tens).max(0).unsigned_abs());
-        let below = Whole::from(1).tenfold((*tens).min(0).unsigned_abs());
-        match above.divided(&below) {
+        let power = |tens: i64| BigUint::from(10_u8).pow(tens.unsigned_abs() as u32);
+        let above = BigUint::parse_bytes(digits, 10)? * power((*tens).max(0));
+        let below = power((*tens).min(0));
+        match divided(&above, &below) {
             Size::Finite(0, _) | Size::Infinite => None,
             size => Some(size),
         }
@@ -151,167 +154,44 @@ fn power(text: &[u8]) -> Option<i64> {
     Some(if is_negative { -power } else { power })
 }
 
-/// A whole number of any size, the lowest 32 bits first, without zeros at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Whole(Vec<u32>);
+/// The nearest to `above / below`; of two, the even one.
+fn divided(above: &BigUint, below: &BigUint) -> Size {
+    // Two bits more than are kept.
+    let shift = (66 + bits(below) - bits(above)).max(0);
+    let above = above << shift;
+    rounded(&(&above / below), -shift, &above % below != BigUint::ZERO)
+}
 
-/// What fits into one word, for speed.
-const DIGITS_AT_A_TIME: usize = 9;
-const TENFOLD: u32 = 10_u32.pow(DIGITS_AT_A_TIME as u32);
+/// In 64 bits: so many of two to the power of `place`, and if it `is_cut` a little more.
+fn rounded(whole: &BigUint, place: i64, is_cut: bool) -> Size {
+    let drop = (bits(whole) - 64).max(PLACE_MIN - place).max(0);
+    let kept = u64::try_from(whole >> drop).expect("no more than 64 bits are left");
+    let is_up = match rest(whole, drop.unsigned_abs()) {
+        Ordering::Less => false,
+        Ordering::Equal => is_cut || kept % 2 == 1,
+        Ordering::Greater => true,
+    };
+    let (kept, place) = match kept.checked_add(is_up.into()) {
+        Some(kept) => (kept, place + drop),
+        None => (1 << 63, place + drop + 1),
+    };
+    let end = place + i64::from(64 - kept.leading_zeros());
+    if kept > 0 && end > PLACE_END { Size::Infinite } else { Size::Finite(kept, place) }
+}
 
-impl Whole {
-    fn read(digits: &[u8]) -> Self {
-        digits.chunks(DIGITS_AT_A_TIME).fold(Self(Vec::new()), |read, digits| {
-            let more = digits.iter().fold(0, |more, digit| 10 * more + u32::from(digit - b'0'));
-            read.times(10_u32.pow(digits.len() as u32), more)
-        })
-    }
-
-    fn tenfold(self, tens: u64) -> Self {
-        let at_a_time = DIGITS_AT_A_TIME as u64;
-        let most = (0..tens / at_a_time).fold(self, |whole, _| whole.times(TENFOLD, 0));
-        most.times(10_u32.pow((tens % at_a_time) as u32), 0)
-    }
-
-    fn text(mut self) -> String {
-        let mut parts = Vec::new();
-        while !self.0.is_empty() {
-            parts.push(self.take_digits());
-        }
-        let first = parts.pop().unwrap_or_default().to_string();
-        parts.iter().rev().fold(first, |text, part| text + &format!("{part:0DIGITS_AT_A_TIME$}"))
-    }
-
-    /// The last few, which are gone then.
-    fn take_digits(&mut self) -> u32 {
-        let mut left = 0;
-        for word in self.0.iter_mut().rev() {
-            let wide = left << 32 | u64::from(*word);
-            *word = (wide / u64::from(TENFOLD)) as u32;
-            left = wide % u64::from(TENFOLD);
-        }
-        self.trim();
-        left as u32
-    }
-
-    /// This, so many times, and more.
-    fn times(mut self, factor: u32, more: u32) -> Self {
-        let mut carried = u64::from(more);
-        for word in &mut self.0 {
-            let wide = u64::from(*word) * u64::from(factor) + carried;
-            *word = wide as u32;
-            carried = wide >> 32;
-        }
-        self.0.push(carried as u32);
-        self.trim();
-        self
-    }
-
-    /// Times two to this power.
-    fn raised(&self, by: u64) -> Self {
-        let (words, bits) = (usize::try_from(by / 32).unwrap_or_default(), by % 32);
-        let mut raised = vec![0; words];
-        let mut carried = 0;
-        for word in self.0.iter().chain(&[0]) {
-            let wide = u64::from(*word) << bits | carried;
-            raised.push(wide as u32);
-            carried = wide >> 32;
-        }
-        let mut raised = Self(raised);
-        raised.trim();
-        raised
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        self.with(other, |one, other| one + other)
-    }
-
-    /// `other` is not the larger one.
-    fn minus(&self, other: &Self) -> Self {
-        self.with(other, |one, other| one - other)
-    }
-
-    fn with(&self, other: &Self, what: impl Fn(i64, i64) -> i64) -> Self {
-        let word = |of: &Self, place: usize| i64::from(of.0.get(place).copied().unwrap_or_default());
-        let mut carried = 0;
-        let words = (0..=self.0.len().max(other.0.len())).map(|place| {
-            let wide = what(word(self, place), word(other, place)) + carried;
-            carried = wide >> 32;
-            wide as u32
-        });
-        let mut with = Self(words.collect());
-        with.trim();
-        with
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
-    }
-
-    /// Bit by bit, two more than are kept.
-    fn divided(&self, by: &Self) -> Size {
-        const BITS: i64 = 66;
-        let (mine, its) = (self.bits() as i64, by.bits() as i64);
-        let by = by.raised((mine - its).max(0).unsigned_abs());
-        let mut left = self.raised((its - mine).max(0).unsigned_abs());
-        let mut quotient = 0_u128;
-        for _ in 0..=BITS {
-            quotient <<= 1;
-            if left.compare(&by).is_ge() {
-                left = left.minus(&by);
-                quotient |= 1;
-            }
-            left = left.raised(1);
-        }
-        Self::from(quotient).rounded(mine - its - BITS, !left.0.is_empty())
-    }
-
-    /// In 64 bits: so many of two to the power of `place`, and if it `is_cut` a little more.
-    fn rounded(&self, place: i64, is_cut: bool) -> Size {
-        let drop = (self.bits() as i64 - 64).max(PLACE_MIN - place).max(0);
-        let (kept, rest) = self.split(drop.unsigned_abs() as usize);
-        let is_up = match rest {
-            Ordering::Less => false,
-            Ordering::Equal => is_cut || kept % 2 == 1,
-            Ordering::Greater => true,
-        };
-        let (kept, place) = match kept.checked_add(is_up.into()) {
-            Some(kept) => (kept, place + drop),
-            None => (1 << 63, place + drop + 1),
-        };
-        let end = place + i64::from(64 - kept.leading_zeros());
-        if kept > 0 && end > PLACE_END { Size::Infinite } else { Size::Finite(kept, place) }
-    }
-
-    /// What is left without the lowest bits, and how these compare with half of its lowest.
-    fn split(&self, drop: usize) -> (u64, Ordering) {
-        let bit = |place: usize| self.0.get(place / 32).is_some_and(|word| word >> (place % 32) & 1 == 1);
-        let kept = (drop..self.bits()).rev().fold(0, |kept, place| kept << 1 | u64::from(bit(place)));
-        let rest = match drop.checked_sub(1) {
-            Some(half) if bit(half) && (0..half).any(bit) => Ordering::Greater,
-            Some(half) if bit(half) => Ordering::Equal,
-            _ => Ordering::Less,
-        };
-        (kept, rest)
-    }
-
-    fn bits(&self) -> usize {
-        self.0.last().map_or(0, |last| 32 * self.0.len() - last.leading_zeros() as usize)
-    }
-
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
+/// How the lowest bits, so many, compare with half of the one above them.
+fn rest(whole: &BigUint, drop: u64) -> Ordering {
+    match drop.checked_sub(1) {
+        Some(half) if whole.bit(half) => match whole.trailing_zeros() == Some(half) {
+            true => Ordering::Equal,
+            false => Ordering::Greater,
+        },
+        _ => Ordering::Less,
     }
 }
 
-impl From<u128> for Whole {
-    fn from(number: u128) -> Self {
-        let mut whole = Self((0..4).map(|word| (number >> (32 * word)) as u32).collect());
-        whole.trim();
-        whole
-    }
+fn bits(whole: &BigUint) -> i64 {
+    whole.bits().cast_signed()
 }
 
 #[cfg(test)]
