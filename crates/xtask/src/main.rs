@@ -7,6 +7,7 @@ mod bench;
 mod cases;
 mod check;
 mod compatibility;
+mod demo;
 mod libraries;
 mod planted;
 mod rules;
@@ -44,6 +45,8 @@ cargo xtask differential --steps N [--seed S]
 cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
 cargo xtask bench etcd                  Tenure beside etcd, 14 minutes, into docs/benchmarks
 cargo xtask bench etcd --trial [NAME]   the same shortly, or one scenario of it, into the build directory
+cargo xtask demo partition              Redis with Sentinel and Tenure under one partition, two minutes, into
+                                        docs/partition.svg; needs namespaces
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
@@ -95,6 +98,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["bench", "etcd"] => bench::etcd(),
         ["bench", "etcd", "--trial"] => bench::etcd_trial(None),
         ["bench", "etcd", "--trial", name] => bench::etcd_trial(Some(name)),
+        ["demo", "partition"] => demo::partition(),
+        ["demo", "partition", demo::INSIDE] => demo::inside(),
         ["fixture", number] => asked::fixture(number),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -52,7 +52,7 @@ fn faketime(tools: &Path) -> Result<PathBuf> {
     debian(tools, "libfaketime", || find(tools, "libfaketime.so.1"))
 }
 
-fn redis_cli(tools: &Path) -> Result<PathBuf> {
+pub(crate) fn redis_cli(tools: &Path) -> Result<PathBuf> {
     debian(tools, "redis-tools", || find(tools, "redis-cli"))
 }
 
