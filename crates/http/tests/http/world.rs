@@ -29,8 +29,8 @@ impl Clock for TestClock {
         self.0.elapsed().as_nanos() as u64
     }
 
-    fn wall_ms(&self) -> i64 {
-        1_790_000_000_000
+    fn wall_ns(&self) -> i64 {
+        1_790_000_000_000_000_000
     }
 }
 
