@@ -5,13 +5,17 @@
 //! A connection is never ended because the leader changed.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 
 use crate::blocking::Ending;
@@ -20,7 +24,9 @@ use crate::codec::Protocol;
 use crate::codec::decode::Decoder;
 use crate::error::Error;
 use crate::group::Group;
-use crate::limits::{FLUSH_BYTES, INPUT_BYTES_MAX, LINGER_BYTES_MAX, UNREAD_BYTES_MAX, UNREAD_BYTES_SOFT};
+use crate::limits::{
+    FLUSH_BYTES, INPUT_BYTES_MAX, LINGER_BYTES_MAX, READ_BYTES, UNREAD_BYTES_MAX, UNREAD_BYTES_SOFT,
+};
 use crate::metrics::Count;
 use crate::node::Node;
 use crate::pubsub::mailbox::Lost;
@@ -107,10 +113,10 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
                 pushed = push(&mut self.writer, &mut self.output, writes), if writes || self.unflushed => {
                     match pushed? {
                         Some(bytes) => self.wrote(bytes)?,
-                        None => self.unflushed = false,
+                        None => self.flushed(),
                     }
                 }
-                read = self.reader.read_buf(self.decoder.room()), if reads => self.received(read?),
+                read = receive(&mut self.reader, &mut self.decoder), if reads => self.received(read?),
                 _ = draining.wait_for(|draining| *draining), if stops => self.stop_reading(),
                 () = client.killed.notified(), if stops => self.stop_reading(),
                 () = client.mailbox.arrived(), if hears => {}
@@ -203,7 +209,6 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
     }
 
     fn received(&mut self, bytes: usize) {
-        self.decoder.note_received(bytes);
         self.node.metrics.bytes_read.add(bytes as u64);
         if bytes == 0 {
             self.end_input();
@@ -220,10 +225,18 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
         Ok(())
     }
 
+    fn flushed(&mut self) {
+        self.unflushed = false;
+        if self.output.is_empty() {
+            // Whoever has read everything costs no buffer.
+            self.output = BytesMut::new();
+        }
+    }
+
     /// Takes what has already arrived, and no more.
     fn stop_reading(&mut self) {
         while !self.input_ended && !self.closing && self.decoder.waiting() < INPUT_BYTES_MAX {
-            match self.reader.read_buf(self.decoder.room()).now_or_never() {
+            match receive(&mut self.reader, &mut self.decoder).now_or_never() {
                 Some(Ok(bytes)) => self.received(bytes),
                 Some(Err(_)) | None => break,
             }
@@ -236,6 +249,18 @@ impl<G: Group, S: AsyncRead + AsyncWrite + Send + 'static> Connection<G, S> {
         self.input_ended = true;
         self.client.blocked.end(Ending::Gone);
     }
+}
+
+/// Takes what has come, a piece at most. Nothing is held ready for a client that says nothing.
+async fn receive<S: AsyncRead>(reader: &mut ReadHalf<S>, decoder: &mut Decoder) -> io::Result<usize> {
+    poll_fn(|context| {
+        let mut room = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut *reader).poll_read(context, &mut read))?;
+        decoder.take(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
 }
 
 /// Writes some, or flushes what was written; a write that is given up has written nothing.

@@ -27,7 +27,7 @@ pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 /// it must hold the largest argument and what one read adds, or such an argument would never be complete.
 pub const INPUT_BYTES_MAX: usize = BULK_BYTES_MAX + 2 * READ_BYTES;
 
-/// Room offered to one read.
+/// Taken by one read.
 pub const READ_BYTES: usize = 16 * 1024;
 
 /// Requests of one connection that are executed together. One quorum round for this many is already cheap; more

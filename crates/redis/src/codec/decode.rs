@@ -54,13 +54,18 @@ pub(crate) struct ProtocolError(pub(crate) String);
 
 impl Decoder {
     /// The next request, or `None` until more bytes have come. Empty requests are passed over.
+    ///
+    /// A client that has said everything costs no buffer.
     pub(crate) fn next(&mut self, allowance: Allowance) -> Result<Option<Vec<Bytes>>, ProtocolError> {
         loop {
             if self.partial.is_some() {
                 return self.array(allowance);
             }
             match self.buffer.first() {
-                None => return Ok(None),
+                None => {
+                    self.buffer = BytesMut::new();
+                    return Ok(None);
+                }
                 Some(b'*') => {
                     let Some(line) = self.line("too big mbulk count string")? else { return Ok(None) };
                     self.begin(&line[1..], allowance)?;
@@ -77,14 +82,10 @@ impl Decoder {
         }
     }
 
-    /// Where the next read puts its bytes; afterwards [`Self::received`] must be told.
-    pub(crate) fn room(&mut self) -> &mut BytesMut {
-        self.buffer.reserve(limits::READ_BYTES);
-        &mut self.buffer
-    }
-
-    pub(crate) fn note_received(&mut self, bytes: usize) {
-        self.received += bytes as u64;
+    /// Takes what has been read.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.received += bytes.len() as u64;
     }
 
     /// Bytes received since the beginning.
@@ -212,8 +213,7 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut requests = Vec::new();
         for piece in pieces {
-            decoder.room().extend_from_slice(piece);
-            decoder.note_received(piece.len());
+            decoder.take(piece);
             loop {
                 match decoder.next(allowance) {
                     Ok(Some(arguments)) => requests.push(arguments.iter().map(|a| a.to_vec()).collect()),
@@ -290,10 +290,18 @@ mod tests {
     #[test]
     fn an_announced_length_reserves_nothing() {
         let mut decoder = Decoder::default();
-        decoder.room().extend_from_slice(b"*8192\r\n$1048576\r\n");
+        decoder.take(b"*8192\r\n$1048576\r\n");
         assert_eq!(decoder.next(Allowance::new(true)), Ok(None));
-        assert!(decoder.buffer.capacity() <= 2 * limits::READ_BYTES);
+        assert!(decoder.buffer.capacity() <= 64);
         assert_eq!(decoder.partial.unwrap().arguments.capacity(), 0);
+    }
+
+    #[test]
+    fn who_has_said_everything_costs_nothing() {
+        let mut decoder = Decoder::default();
+        decoder.take(b"*1\r\n$4\r\nPING\r\nPING\r\n");
+        while decoder.next(Allowance::new(true)).unwrap().is_some() {}
+        assert_eq!(decoder.buffer.capacity(), 0);
     }
 
     #[test]
