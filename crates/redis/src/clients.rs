@@ -136,6 +136,10 @@ impl Clients {
         self.open.lock().len()
     }
 
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.open.lock().get(&id).cloned()
+    }
+
     /// Everyone, by id.
     pub(crate) fn all(&self) -> Vec<Arc<Client>> {
         self.open.lock().values().cloned().collect()

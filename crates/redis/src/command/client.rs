@@ -36,8 +36,7 @@ fn unblock(call: &mut Call<'_>) -> Result<Plan, Error> {
         return Err(Error::UnblockReason);
     };
     let id = decode::integer(&id).ok_or(Error::NotAnInteger)?;
-    let clients = call.node.clients.all();
-    let client = clients.iter().find(|client| i64::try_from(client.id) == Ok(id));
+    let client = u64::try_from(id).ok().and_then(|id| call.node.clients.get(id));
     Ok(Plan::Local(Reply::flag(client.is_some_and(|client| client.blocked.end(ending)))))
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Registry {
     names: [BTreeMap<Name, BTreeMap<u64, Subscription>>; Family::ALL.len()],
     clients: BTreeMap<u64, BTreeSet<(Family, Name)>>,
     notify: Notify,
+    /// What the group was last asked to note.
+    interest: Interest,
     listen: Listen,
     metrics: Arc<Metrics>,
 }
@@ -41,8 +43,8 @@ struct Subscription {
 
 impl Hub {
     pub(crate) fn new(notify: Notify, listen: Listen, metrics: Arc<Metrics>) -> Self {
-        let (names, clients) = Default::default();
-        Self(Mutex::new(Registry { names, clients, notify, listen, metrics }))
+        let (names, clients, interest) = Default::default();
+        Self(Mutex::new(Registry { names, clients, notify, interest, listen, metrics }))
     }
 
     /// Nothing is handed out while it is held.
@@ -83,7 +85,9 @@ impl Registry {
                 new.push(name);
             }
         }
-        let since = self.listen();
+        self.metrics.subscriptions.add(new.len() as u64);
+        self.interest = self.wanted();
+        let since = (self.listen)(self.interest);
         for name in new {
             let subscriptions = self.names[family as usize].get_mut(&name);
             subscriptions.and_then(|all| all.get_mut(&client.id)).expect("it was just put there").since =
@@ -96,39 +100,48 @@ impl Registry {
         for name in names {
             if let Some((_, name)) = own.take(&(family, name)) {
                 forget(&mut self.names[family as usize], &name, client);
+                self.metrics.subscriptions.fetch_sub(1, Relaxed);
             }
         }
         if own.is_empty() {
             self.clients.remove(&client);
         }
-        self.listen();
+        self.adjust();
     }
 
     /// Ends all subscriptions of a client.
     pub(crate) fn leave(&mut self, client: u64) {
         let Some(own) = self.clients.remove(&client) else { return };
+        self.metrics.subscriptions.fetch_sub(own.len() as u64, Relaxed);
         for (family, name) in own {
             forget(&mut self.names[family as usize], &name, client);
         }
-        self.listen();
+        self.adjust();
     }
 
     pub(crate) fn set_notify(&mut self, notify: Notify) {
         self.notify = notify;
-        self.listen();
+        self.adjust();
     }
 
-    /// Has what somebody can hear of noted from now on, and nothing else.
-    fn listen(&self) -> u64 {
-        let subscriptions: usize = self.clients.values().map(BTreeSet::len).sum();
-        self.metrics.subscriptions.store(subscriptions as u64, Relaxed);
+    /// Has what somebody can hear of noted from now on, and nothing else. The group is not asked for what it does already:
+    /// thousands may leave at once.
+    fn adjust(&mut self) {
+        let wanted = self.wanted();
+        if std::mem::replace(&mut self.interest, wanted) != wanted {
+            (self.listen)(wanted);
+        }
+    }
+
+    /// What somebody can hear of.
+    fn wanted(&self) -> Interest {
         let is_any = |family| self.subscribed_to(family).next().is_some();
         let keys = if is_any(Family::Channels) || is_any(Family::Patterns) {
             self.notify.interest().keys
         } else {
             Interest::default().keys
         };
-        (self.listen)(Interest { messages: !self.clients.is_empty(), keys })
+        Interest { messages: !self.clients.is_empty(), keys }
     }
 
     /// Disconnects everyone: they will subscribe again, and look at what they may have missed.
