@@ -113,7 +113,7 @@ pub const SCAN_COUNT_MIN: usize = 256;
 /// Most keys that one step of `SCAN` returns: 10 MiB of the longest names.
 pub const SCAN_COUNT_MAX: usize = 10_000;
 
-/// Connections at a time, unless the configuration says otherwise: Redis's own default.
+/// Connections at a time, if the process may have as many files open: Redis's own default.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
 /// A client's name, library name or library version.

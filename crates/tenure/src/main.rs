@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod descriptors;
 mod dev;
 mod doctor;
 mod exec;

@@ -17,12 +17,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Door};
+use crate::descriptors::Clients;
 use crate::telemetry::Telemetry;
 use crate::world::{self, accept, accept_any};
 
 /// Clients that keep their connections open after a drain are cut off after this long; every request that was
 /// read has been answered by then.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Clients that have connected and not been accepted yet: after the loss of a node all of its clients come at once, and
+/// whoever finds no place tries again only a second later. The kernel's own limit holds beside it.
+const BACKLOG: i32 = 4096;
 
 /// A planned stop as a whole, shorter than the supervisor's patience (`TimeoutStopSec` in `deploy/tenure.service`). What is
 /// not done by then is given up as in a crash: nothing acknowledged depends on it.
@@ -50,6 +55,7 @@ fn runtime_of(door: Door) -> Result<Handle> {
 
 /// On the main thread are Raft and the peers and, because waking another thread costs more than a request does, gRPC.
 async fn serve(config: Config) -> Result<()> {
+    let clients = Clients::allowed()?;
     let (redis_runtime, http_runtime) = (runtime_of(Door::Redis)?, runtime_of(Door::Http)?);
     // Bound first: a taken port must be known before the log is opened.
     let bind_here = |door| bind(&config, door, &Handle::current());
@@ -77,6 +83,7 @@ async fn serve(config: Config) -> Result<()> {
     let keys = redis::Options {
         password,
         allow_flush: config.redis.allow_flush,
+        connections_max: clients.redis,
         notify_keyspace_events: config.redis.notify_keyspace_events.clone(),
         port: port(&config, Door::Redis),
         run_id: run_id.clone(),
@@ -86,6 +93,7 @@ async fn serve(config: Config) -> Result<()> {
     let sentinel = redis::Options {
         purpose: redis::Purpose::Sentinel { master },
         password: sentinel_password,
+        connections_max: clients.sentinel,
         port: port(&config, Door::Sentinel),
         run_id,
         ..redis::Options::default()
@@ -168,6 +176,7 @@ fn bind(config: &Config, door: Door, runtime: &Handle) -> Result<TcpListener> {
     let listener = std::net::TcpListener::bind(&address).with_context(|| {
         format!("listen.{} = {address:?} cannot be bound; is another node running?", door.name())
     })?;
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let _entered = runtime.enter();
     Ok(TcpListener::from_std(listener)?)
