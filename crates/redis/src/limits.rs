@@ -119,6 +119,9 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 /// A client's name, library name or library version.
 pub const CLIENT_TEXT_BYTES_MAX: usize = 256;
 
+/// Between two proofs that a Sentinel's node belongs to a majority: a third of the time for which one counts.
+pub const PROOF_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Scripts that a node remembers by their SHA-1. A client that meets a forgotten one sends it again.
 pub const SCRIPTS_MAX: usize = 1000;
 

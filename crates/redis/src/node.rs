@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub(crate) wall_ms: WallClock,
     pub(crate) started_ms: i64,
     pub(crate) hub: Arc<Hub>,
-    /// How long no leader is known.
+    /// Of a Sentinel.
     pub(crate) vigil: Vigil,
     pub(crate) monotonic: lua::Clock,
     pub(crate) sleep: Sleep,
@@ -73,7 +73,7 @@ impl Node {
             seeds: AtomicU64::new(0),
             started_ms: wall_ms(),
             wall_ms: wall_ms.clone(),
-            vigil: Vigil::default(),
+            vigil: Vigil::new(monotonic()),
             monotonic: monotonic.clone(),
             sleep: sleep.clone(),
             standing,

@@ -5,6 +5,7 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::node::{Node, Seams, WallClock};
 use crate::options::{Options, Purpose};
 use crate::pubsub::hub::Listen;
 use crate::pubsub::source::Source;
+use crate::sentinel::vigil;
 
 /// What this edge does not make by itself.
 #[derive(Clone)]
@@ -35,7 +37,7 @@ pub struct Environment {
     pub aside: Aside,
     /// Since any fixed instant: how long a script runs.
     pub clock: lua::Clock,
-    /// The same, whatever this process does meanwhile: how long no leader is known.
+    /// The same, whatever this process does meanwhile: how old a proof is.
     pub monotonic: lua::Clock,
     /// Ends after so long.
     pub sleep: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
@@ -92,9 +94,11 @@ impl<G: Group> Server<G> {
     {
         let mut draining = self.draining.subscribe();
         let mut source = Source::new(&self.group, &self.node.options.purpose);
+        let mut vigil = pin!(self.keep_vigil());
         loop {
             let accepted = tokio::select! {
                 _ = draining.wait_for(|draining| *draining) => return,
+                () = &mut vigil => unreachable!("it never ends"),
                 heard = source.next(&self.group) => {
                     self.node.hub.hand_out(heard);
                     continue;
@@ -106,6 +110,13 @@ impl<G: Group> Server<G> {
                 Some(Err(error)) => tracing::warn!(%error, "a connection could not be accepted"),
                 None => return,
             }
+        }
+    }
+
+    async fn keep_vigil(&self) {
+        match self.node.options.purpose {
+            Purpose::Keys => std::future::pending().await,
+            Purpose::Sentinel { .. } => vigil::keep(&self.group, &self.node).await,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::node::{Node, Seams};
 use crate::options::Options;
 use crate::plan::{Plan, View};
 use crate::reply::Reply;
+use crate::sentinel::vigil;
 use crate::server::Environment;
 use crate::session::{Planned, Session};
 
@@ -31,11 +32,11 @@ use crate::session::{Planned, Session};
 pub(crate) const WALL_MS: i64 = 1_790_000_000_000;
 
 #[derive(Clone)]
-pub(crate) struct Model(Arc<Mutex<Inner>>, watch::Sender<NodeId>);
+pub(crate) struct Model(Arc<Mutex<Inner>>, watch::Sender<Option<NodeId>>);
 
 impl Default for Model {
     fn default() -> Self {
-        Self(Arc::default(), watch::Sender::new(NodeId(2)))
+        Self(Arc::default(), watch::Sender::new(Some(NodeId(2))))
     }
 }
 
@@ -58,7 +59,7 @@ struct Inner {
 }
 
 impl Model {
-    /// From now on nothing is decided.
+    /// From now on nothing is decided. Who led is not forgotten: a real node that is cut off goes on believing in it.
     pub(crate) fn fail(&self, failure: Option<Failure>) {
         self.0.lock().failure = failure;
     }
@@ -73,8 +74,8 @@ impl Model {
         self.0.lock().without_sentinels = true;
     }
 
-    /// From now on this node leads.
-    pub(crate) fn lead(&self, node: NodeId) {
+    /// From now on this node leads, or none is known to.
+    pub(crate) fn lead(&self, node: Option<NodeId>) {
         self.1.send_replace(node);
     }
 
@@ -187,7 +188,7 @@ impl Group for Model {
             cluster_id: (!inner.unfounded).then_some([0xab; 16]),
             serves: inner.failure != Some(Failure::OutOfService),
             role: "follower",
-            leader: (inner.failure != Some(Failure::NoQuorum)).then(|| *self.1.borrow()),
+            leader: *self.1.borrow(),
             term: 3,
             voters: 3,
             addresses: [1, 2, 3].map(at).into(),
@@ -318,6 +319,11 @@ impl Bench {
             encode(&reply, protocol, &mut out);
         }
         readable(&out)
+    }
+
+    /// As a Sentinel does by itself every now and then.
+    pub(crate) fn prove(&self) {
+        finish(vigil::prove(&self.model, &self.node));
     }
 
     /// The messages that have come since the last call.

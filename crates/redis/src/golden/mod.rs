@@ -1,8 +1,8 @@
 //! Conversations, as specifications: each line a request as one would type it and the exact reply, by a real state.
 //!
 //! The replies are those of redis-server 7.0.15 wherever it has the command. `@advance MS` moves the log's clock,
-//! `@fail NAME` makes the group fail, `@recover` ends that, `@lead NODE` changes the leader; `@other REQUEST` is what another
-//! client asks meanwhile, and `@hear` what has come of messages since.
+//! `@fail NAME` makes the group fail, `@recover` ends that, `@lead NODE` or `@lead nobody` changes the leader, `@prove` makes the
+//! quorum round of a Sentinel; `@other REQUEST` is what another client asks meanwhile, and `@hear` what has come of messages since.
 
 use crate::error::Failure;
 use crate::options::{Options, Purpose};
@@ -40,7 +40,9 @@ fn direct(bench: &mut Bench, directive: &str) {
     match directive.split_once(' ').unwrap_or((directive, "")) {
         ("other", request) => bench.another(request),
         ("advance", ms) => bench.model.advance(ms.parse().unwrap()),
-        ("lead", node) => bench.model.lead(domain::NodeId(node.parse().unwrap())),
+        ("lead", "nobody") => bench.model.lead(None),
+        ("lead", node) => bench.model.lead(Some(domain::NodeId(node.parse().unwrap()))),
+        ("prove", _) => bench.prove(),
         ("recover", _) => bench.model.fail(None),
         ("fail", name) => bench.model.fail(Some(match name {
             "no quorum" => Failure::NoQuorum,

@@ -7,17 +7,20 @@
 //! one, to read from, would be given a node that calls itself a master, and clients that check that (ioredis, .NET's)
 //! would never use it.
 //!
-//! A Sentinel here watches nobody and decides nothing; it says what its node knows of the group. Nothing can be set.
+//! A Sentinel here watches nobody and decides nothing; it says what its node knows of the group, as long as that can prove
+//! that it belongs to a majority. Nothing can be set.
 //!
-//! Read in this order: [`monitored`] (what is known), [`subcommands`] (what is asked), [`news`] (what is told
-//! unasked).
+//! Read in this order: [`monitored`] (what is known), [`vigil`] (whether it still holds), [`subcommands`] (what is asked),
+//! [`news`] (what is told unasked).
 
 mod monitored;
 mod news;
 mod subcommands;
+pub(crate) mod vigil;
 
-pub(crate) use monitored::{Monitored, Vigil};
+pub(crate) use monitored::Monitored;
 pub(crate) use news::News;
+pub(crate) use vigil::Vigil;
 
 use crate::command::table::{Table, container, listener, open, server, session, subscription};
 use crate::command::{Call, Spec, client, connection, info, introspection, pubsub};

@@ -1,10 +1,6 @@
 //! What a Sentinel knows: the one master that it speaks of, which is the group.
 
-use std::time::Duration;
-
-use consensus::limits::LEADER_WAIT;
 use domain::NodeId;
-use parking_lot::Mutex;
 
 use crate::group::{Addresses, Standing};
 use crate::node::Node;
@@ -28,40 +24,14 @@ pub(crate) struct Address {
     pub(crate) port: String,
 }
 
-/// Watches how long no leader is known, whenever somebody asks.
-#[derive(Default)]
-pub(crate) struct Vigil(Mutex<Option<Leaderless>>);
-
-/// Since when, in which term.
-#[derive(Clone, Copy)]
-struct Leaderless {
-    term: u64,
-    since: Duration,
-}
-
-impl Vigil {
-    /// Whether a request that is sent to this node now can hope for a leader: it waits so long for one itself.
-    fn has_hope(&self, has_leader: bool, term: u64, now: Duration) -> bool {
-        let mut leaderless = self.0.lock();
-        if has_leader {
-            *leaderless = None;
-            return true;
-        }
-        // Another term may have had a leader that nobody asked for.
-        let before = leaderless.filter(|before| before.term == term);
-        let Leaderless { since, .. } = *leaderless.insert(before.unwrap_or(Leaderless { term, since: now }));
-        now.saturating_sub(since) < LEADER_WAIT
-    }
-}
-
 impl Monitored {
     /// `None`: this is no Sentinel, or its node belongs to no group yet.
     pub(crate) fn of(node: &Node) -> Option<Self> {
         let Purpose::Sentinel { master } = &node.options.purpose else { return None };
         let standing = node.standing();
         let cluster_id = standing.cluster_id?;
-        let has_hope = node.vigil.has_hope(standing.leader.is_some(), standing.term, (node.monotonic)());
-        let down = leader(&standing).is_none() && !(standing.serves && has_hope);
+        let has_hope = node.vigil.has_hope((node.monotonic)());
+        let down = !has_hope || (leader(&standing).is_none() && !standing.serves);
         Some(Self { name: master.clone(), cluster_id, standing, port: node.options.port, down })
     }
 
@@ -157,19 +127,6 @@ impl std::fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hope_ends_and_comes_back() {
-        let vigil = Vigil::default();
-        let second = Duration::from_secs(1);
-        assert!(vigil.has_hope(false, 1, second), "it begins with the first question");
-        assert!(vigil.has_hope(false, 1, second + LEADER_WAIT - Duration::from_millis(1)));
-        assert!(!vigil.has_hope(false, 1, second + LEADER_WAIT));
-        assert!(vigil.has_hope(true, 1, 10 * second));
-        assert!(vigil.has_hope(false, 1, 11 * second));
-        assert!(vigil.has_hope(false, 2, 100 * second), "term 2 has not been looked at");
-        assert!(!vigil.has_hope(false, 2, 200 * second));
-    }
 
     #[test]
     fn an_address_has_a_host_and_a_port() {

@@ -403,8 +403,8 @@ async fn a_client_of_a_sentinel_hears_of_a_new_leader() {
     expect(&mut new, &format!("{hello}>3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n")).await;
 
     // A leader that is elected again is no news.
-    host.model.lead(NodeId(2));
-    host.model.lead(NodeId(3));
+    host.model.lead(Some(NodeId(2)));
+    host.model.lead(Some(NodeId(3)));
     let switch = "$14\r\n+switch-master\r\n$36\r\nmymaster 10.0.0.2 6379 10.0.0.3 6379\r\n";
     expect(&mut new, &format!(">3\r\n$7\r\nmessage\r\n{switch}")).await;
     expect(&mut old, &format!("*3\r\n$7\r\nmessage\r\n{switch}")).await;
@@ -413,7 +413,7 @@ async fn a_client_of_a_sentinel_hears_of_a_new_leader() {
     // Who does not listen any more hears nothing.
     new.write_all(b"UNSUBSCRIBE\r\n").await.unwrap();
     expect(&mut new, ">3\r\n$11\r\nunsubscribe\r\n$14\r\n+switch-master\r\n:0\r\n").await;
-    host.model.lead(NodeId(1));
+    host.model.lead(Some(NodeId(1)));
     expect(&mut old, "*3\r\n$7\r\nmessage\r\n").await;
     new.write_all(b"PING\r\n").await.unwrap();
     expect(&mut new, "+PONG\r\n").await;

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use domain::{Action, Published};
+use domain::{Action, NodeId, Published};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::{Host, PATIENCE, expect, expect_end};
 use crate::error::{Error, Failure};
 use crate::limits;
-use crate::options::Options;
+use crate::options::{Options, Purpose};
 
 #[tokio::test]
 async fn what_is_published_comes_between_the_replies_and_once() {
@@ -34,6 +34,30 @@ async fn what_is_published_comes_between_the_replies_and_once() {
         expect(&mut speaker, ":1\r\n:0\r\n").await;
     }
     assert_eq!(host.server.metrics().messages_delivered.load(Ordering::SeqCst), 100);
+}
+
+/// In RESP2 a message looks like a reply: none comes where a reply is waited for, however long.
+#[tokio::test]
+async fn who_listens_no_more_gets_replies_and_nothing_else() {
+    for moment in 0..50 {
+        let purpose = Purpose::Sentinel { master: "mymaster".into() };
+        let host = Host::new(Options { purpose, ..Options::default() });
+        let mut client = host.connect();
+        let requests = b"SUBSCRIBE +switch-master\r\nUNSUBSCRIBE\r\nSENTINEL CKQUORUM mymaster\r\n";
+        client.write_all(requests).await.unwrap();
+        for _ in 0..moment {
+            tokio::task::yield_now().await;
+        }
+        host.model.lead(Some(NodeId(3)));
+        let mut said = Vec::new();
+        let last = b"can be reached\r\n";
+        while !said.ends_with(last) {
+            timeout(PATIENCE, client.read_buf(&mut said)).await.expect("in time").unwrap();
+        }
+        let said = String::from_utf8(said).unwrap();
+        let in_order = "$11\r\nunsubscribe\r\n$14\r\n+switch-master\r\n:0\r\n+OK 2 usable Sentinels";
+        assert!(said.contains(in_order), "{said:?}");
+    }
 }
 
 /// A message that is published as soon as the acknowledgement is there is never missed, and what was published before it was
