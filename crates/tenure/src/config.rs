@@ -42,7 +42,8 @@ pub struct Node {
     pub insecure: bool,
 }
 
-/// HOST:PORT for each door. In `[listen]` what to bind; in `[advertise]` what others use, by default the same.
+/// HOST:PORT for each door. In `[listen]` what to bind; in `[advertise]` what others use, by default the same. A Sentinel that
+/// is not mentioned is where the Redis door is, at its own port.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Addresses {
@@ -319,16 +320,31 @@ impl Config {
                 ));
             }
         }
+        let is_loopback = |address: &str| host_ip(address).is_some_and(|ip| ip.is_loopback());
+        let (sentinel, redis) = (self.advertise(Door::Sentinel), self.advertise(Door::Redis));
+        if is_loopback(&sentinel) && !is_loopback(&redis) {
+            return Err(format!(
+                "advertise.sentinel would be {sentinel:?}, where clients of {redis:?} find another machine's or none; listen \
+                 where listen.redis does, or set advertise.sentinel"
+            ));
+        }
         Ok(())
     }
 
     pub fn listen(&self, door: Door) -> String {
-        let default = || format!("127.0.0.1:{}", door.default_port());
+        let default = || match door {
+            Door::Sentinel => beside(&self.listen(Door::Redis)),
+            _ => format!("127.0.0.1:{}", door.default_port()),
+        };
         door.of(&self.listen).cloned().unwrap_or_else(default)
     }
 
     pub fn advertise(&self, door: Door) -> String {
-        door.of(&self.advertise).cloned().unwrap_or_else(|| self.listen(door))
+        let default = || match door {
+            Door::Sentinel if self.listen.sentinel.is_none() => beside(&self.advertise(Door::Redis)),
+            _ => self.listen(door),
+        };
+        door.of(&self.advertise).cloned().unwrap_or_else(default)
     }
 
     pub fn name(&self) -> String {
@@ -363,6 +379,12 @@ impl Config {
     pub fn sentinel_password(&self) -> Result<Option<String>, ConfigError> {
         password(self.sentinel.password_file.as_deref())
     }
+}
+
+/// Where the Sentinel of a Redis door is.
+fn beside(redis: &str) -> String {
+    let host = redis.rsplit_once(':').map_or(redis, |(host, _)| host);
+    format!("{host}:{}", Door::Sentinel.default_port())
 }
 
 /// The first line of a file.
@@ -412,6 +434,21 @@ mod tests {
         assert_eq!(config.sentinel.master, "mymaster");
         assert_eq!(config.name(), "node1");
         assert_eq!(config.timeouts(), Timeouts::LAN);
+    }
+
+    #[test]
+    fn a_sentinel_is_where_the_keys_are() {
+        let contact =
+            |more: &str| Config::parse(&format!("{LEAST}insecure = true\n{more}")).map(|it| it.contact());
+        assert_eq!(contact("[listen]\nredis = \"10.0.0.1:7\"").unwrap().sentinel, "10.0.0.1:26379");
+        let behind = "[listen]\nredis = \"0.0.0.0:7\"\n[advertise]\nredis = \"10.0.0.9:8\"";
+        assert_eq!(contact(behind).unwrap().sentinel, "10.0.0.9:26379");
+        let elsewhere = "[listen]\nredis = \"10.0.0.1:7\"\nsentinel = \"10.0.0.2:9\"";
+        assert_eq!(contact(elsewhere).unwrap().sentinel, "10.0.0.2:9");
+        let lost = "[listen]\nredis = \"10.0.0.1:7\"\nsentinel = \"127.0.0.1:26379\"";
+        assert!(contact(lost).unwrap_err().contains("advertise.sentinel"));
+        let told = format!("{lost}\n[advertise]\nsentinel = \"10.0.0.1:26379\"");
+        assert_eq!(contact(&told).unwrap().sentinel, "10.0.0.1:26379");
     }
 
     #[test]
