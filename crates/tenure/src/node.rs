@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, Door};
 use crate::descriptors::Clients;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Doors, Telemetry};
 use crate::world::{self, accept, accept_any};
 
 /// Clients that keep their connections open after a drain are cut off after this long; every request that was
@@ -101,7 +101,8 @@ async fn serve(config: Config) -> Result<()> {
     let (redis, redis_served) = serve_redis(keys, redis_listener, &replica, &redis_runtime);
     let (sentinel, sentinel_served) = serve_redis(sentinel, sentinel_listener, &replica, &redis_runtime);
     let http_metrics = Arc::new(http::Metrics::default());
-    let telemetry = Telemetry::new(replica.clone(), redis.metrics(), http_metrics.clone());
+    let doors = Doors { redis: redis.metrics(), sentinel: sentinel.metrics() };
+    let telemetry = Telemetry::new(replica.clone(), doors, http_metrics.clone());
     let http_options =
         http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
     let leases = api::Leases::new(replica.clone());

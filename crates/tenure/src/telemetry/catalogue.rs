@@ -6,7 +6,7 @@ use consensus::{Role, Status};
 use domain::NodeId;
 use opentelemetry::KeyValue;
 
-use super::{Instrument, atomic, counter, flag, gauge, labelled, one, perhaps};
+use super::{Instrument, atomic, by_door, counter, flag, gauge, labelled, one, perhaps};
 
 /// A voter whose log lacks at most this many entries counts as up. A leader has two entries in flight, so one that
 /// answers lacks a few; one that does not lacks a tick more every second.
@@ -244,65 +244,79 @@ const STATE: &[Instrument] = &[
     }),
 ];
 
+/// Of both doors that speak Redis's protocol, by the label `door`: `redis`, where the keys are, and `sentinel`.
 const REDIS: &[Instrument] = &[
-    counter("tenure_resp_commands_total", "Redis commands answered, by command and result.", |seen| {
-        let commands = seen.redis.commands().filter(|counted| counted.count > 0);
-        let labels = |counted: redis::CommandCount| {
-            let labels = [("command", counted.command), ("result", counted.outcome.name())];
-            (labels.map(|(key, value)| KeyValue::new(key, value)).to_vec(), counted.count as f64)
+    counter("tenure_resp_commands_total", "Redis commands answered, by door, command and result.", |seen| {
+        let of_door = |(door, metrics): (&'static str, &redis::Metrics)| {
+            let labels = |counted: redis::CommandCount| {
+                let labels =
+                    [("door", door), ("command", counted.command), ("result", counted.outcome.name())];
+                (labels.map(|(key, value)| KeyValue::new(key, value)).to_vec(), counted.count as f64)
+            };
+            metrics.commands().map(labels).collect::<Vec<_>>()
         };
-        commands.map(labels).collect()
+        seen.doors.each().into_iter().flat_map(of_door).collect()
     }),
     counter("tenure_resp_unknown_commands_total", "Redis commands that there are not.", |seen| {
-        atomic(&seen.redis.unknown_commands)
+        by_door(seen, |door| &door.unknown_commands)
     }),
-    gauge("tenure_resp_connections", "Open Redis connections.", |seen| atomic(&seen.redis.connections_open)),
+    gauge("tenure_resp_connections", "Open Redis connections.", |seen| {
+        by_door(seen, |door| &door.connections_open)
+    }),
     counter(
         "tenure_resp_connections_refused_total",
         "Redis connections closed because there were too many.",
-        |seen| atomic(&seen.redis.connections_rejected),
+        |seen| by_door(seen, |door| &door.connections_rejected),
     ),
     counter(
         "tenure_resp_connections_stalled_total",
         "Redis connections closed because the client did not read its replies.",
-        |seen| atomic(&seen.redis.connections_stalled),
+        |seen| by_door(seen, |door| &door.connections_stalled),
     ),
     counter("tenure_resp_protocol_errors_total", "Redis connections closed for malformed frames.", |seen| {
-        atomic(&seen.redis.protocol_errors)
+        by_door(seen, |door| &door.protocol_errors)
     }),
     counter("tenure_resp_authentication_failures_total", "Wrong Redis passwords.", |seen| {
-        atomic(&seen.redis.authentication_failures)
+        by_door(seen, |door| &door.authentication_failures)
     }),
     counter(
         "tenure_resp_scripts_total",
         "Redis scripts called, by whether they were recognised as one action; the others were run.",
         |seen| {
-            let recognised =
-                [("yes", &seen.redis.scripts_recognised), ("no", &seen.redis.scripts_unrecognised)];
+            let recognised = [
+                ("yes", &seen.doors.redis.scripts_recognised),
+                ("no", &seen.doors.redis.scripts_unrecognised),
+            ];
             labelled("recognised", recognised.map(|(label, count)| (label, count.load(Relaxed))))
         },
     ),
     counter(
         "tenure_resp_scripts_slow_total",
         "Redis scripts that took longer than a lock script may.",
-        |seen| atomic(&seen.redis.scripts_slow),
+        |seen| atomic(&seen.doors.redis.scripts_slow),
     ),
     gauge(
         "tenure_resp_subscriptions",
         "Channels and patterns that the Redis connections of this node have subscribed to.",
-        |seen| atomic(&seen.redis.subscriptions),
+        |seen| by_door(seen, |door| &door.subscriptions),
     ),
     counter(
         "tenure_resp_messages_delivered_total",
         "Messages handed to Redis subscribers of this node, each counted once for each.",
-        |seen| atomic(&seen.redis.messages_delivered),
+        |seen| by_door(seen, |door| &door.messages_delivered),
     ),
     counter(
         "tenure_resp_subscribers_disconnected_total",
         "Redis subscribers disconnected: slow, they did not read; gap, messages were missing on this node.",
         |seen| {
-            let why = [("slow", &seen.redis.subscribers_slow), ("gap", &seen.redis.subscribers_lost)];
-            labelled("reason", why.map(|(label, count)| (label, count.load(Relaxed))))
+            let of_door = |(door, metrics): (&'static str, &redis::Metrics)| {
+                let why = [("slow", &metrics.subscribers_slow), ("gap", &metrics.subscribers_lost)];
+                why.map(|(reason, count)| {
+                    let labels = [KeyValue::new("door", door), KeyValue::new("reason", reason)];
+                    (labels.to_vec(), count.load(Relaxed) as f64)
+                })
+            };
+            seen.doors.each().into_iter().flat_map(of_door).collect()
         },
     ),
     counter(
@@ -310,8 +324,8 @@ const REDIS: &[Instrument] = &[
         "Runs of Redis scripts and transactions that began anew because others changed what they had read.",
         |seen| {
             let conflicts = [
-                ("script", &seen.redis.script_conflicts),
-                ("transaction", &seen.redis.transaction_conflicts),
+                ("script", &seen.doors.redis.script_conflicts),
+                ("transaction", &seen.doors.redis.transaction_conflicts),
             ];
             labelled("kind", conflicts.map(|(label, count)| (label, count.load(Relaxed))))
         },

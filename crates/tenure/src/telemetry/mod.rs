@@ -31,12 +31,26 @@ use syncs::WalSyncs;
 /// The metrics of this process. Cheap to ask: a scrape reads a few hundred numbers.
 pub struct Telemetry {
     replica: Replica,
-    redis: Arc<redis::Metrics>,
+    doors: Doors,
     http: Arc<http::Metrics>,
     seen: Arc<Mutex<Option<Seen>>>,
     registry: Registry,
     /// Holds the instruments.
     _provider: SdkMeterProvider,
+}
+
+/// The doors that speak Redis's protocol.
+#[derive(Clone)]
+pub struct Doors {
+    pub redis: Arc<redis::Metrics>,
+    pub sentinel: Arc<redis::Metrics>,
+}
+
+impl Doors {
+    /// Each with the value of its label `door`.
+    fn each(&self) -> [(&'static str, &redis::Metrics); 2] {
+        [("redis", &self.redis), ("sentinel", &self.sentinel)]
+    }
 }
 
 /// One look at everything, so that the numbers of a scrape fit each other.
@@ -50,13 +64,13 @@ struct Seen {
     outcome_bytes: usize,
     raft: Arc<consensus::Metrics>,
     wal: Arc<WalMetrics>,
-    redis: Arc<redis::Metrics>,
+    doors: Doors,
     http: Arc<http::Metrics>,
     process: Process,
 }
 
 impl Telemetry {
-    pub fn new(replica: Replica, redis: Arc<redis::Metrics>, http: Arc<http::Metrics>) -> Self {
+    pub fn new(replica: Replica, doors: Doors, http: Arc<http::Metrics>) -> Self {
         let registry = Registry::new();
         let syncs = Box::new(WalSyncs::new(replica.log_metrics()));
         registry.register(syncs).expect("its name is the only one in the registry");
@@ -76,7 +90,7 @@ impl Telemetry {
         for instrument in CATALOGUE.iter().copied().flatten() {
             instrument.observe(&meter, seen.clone());
         }
-        Self { replica, redis, http, seen, registry, _provider: provider }
+        Self { replica, doors, http, seen, registry, _provider: provider }
     }
 
     /// Everything, in the Prometheus text format.
@@ -108,7 +122,7 @@ impl Telemetry {
             outcome_bytes,
             raft: self.replica.metrics(),
             wal: self.replica.log_metrics(),
-            redis: self.redis.clone(),
+            doors: self.doors.clone(),
             http: self.http.clone(),
             process: Process::read(),
         }
@@ -188,6 +202,11 @@ fn labelled<L: ToString>(key: &'static str, values: impl IntoIterator<Item = (L,
         .into_iter()
         .map(|(label, value)| (vec![KeyValue::new(key, label.to_string())], value as f64))
         .collect()
+}
+
+/// Of each door that speaks Redis's protocol.
+fn by_door(seen: &Seen, count: fn(&redis::Metrics) -> &AtomicU64) -> Samples {
+    labelled("door", seen.doors.each().map(|(door, metrics)| (door, count(metrics).load(Relaxed))))
 }
 
 #[cfg(test)]

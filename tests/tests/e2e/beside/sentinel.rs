@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::cluster::Cluster;
 use tests::resp::{self, Connection};
-use tests::{figures, suite, wait};
+use tests::{figures, http, suite, wait};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -210,6 +210,51 @@ fn sentinels_agree_and_tell_of_the_next_leader() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_sentinel_whose_node_is_cut_off_gives_no_address() {
+    suite::beside("sentinel_cut_off", async {
+        let mut cluster = Cluster::start().await?;
+        let leader = cluster.wait_ready().await?.leader.context("a ready cluster has a leader")?;
+        let follower = cluster.followers().await?[0];
+        let mut taken = Vec::new();
+        // Both go on believing in the leader of before.
+        for node in [leader, follower] {
+            let sentinel = cluster.sentinel(node);
+            let pids = cluster.pids().await?;
+            address(sentinel).await?;
+            let cut = Instant::now();
+            for (other, pid) in pids.iter().filter(|(other, _)| **other != node) {
+                cluster.signal_pid(*other, *pid, Signal::STOP)?;
+            }
+            wait::until(GOES_ON_WITHIN, "no address", || async {
+                Ok(is_down(sentinel).await?.then_some(()))
+            })
+            .await?;
+            taken.push(figures::millis(cut.elapsed()));
+            let nothing = resp::ask(sentinel, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]).await?;
+            ensure!(nothing == resp::Value::Null, "node {node} gives {nothing:?}");
+            for other in pids.keys().filter(|other| **other != node) {
+                cluster.thaw(*other)?;
+            }
+            cluster.wait_ready().await?;
+            let port =
+                wait::until(GOES_ON_WITHIN, "an address", || async { Ok(address(sentinel).await.ok()) })
+                    .await?;
+            ensure!(cluster.redis_ports().contains(&port), "node {node} gives {port}");
+        }
+        let metrics = http::get(cluster.http(leader), "/metrics").await?.body;
+        let asked = "tenure_resp_commands_total{command=\"sentinel\",door=\"sentinel\",result=\"done\"}";
+        ensure!(http::metric(&metrics, asked)? > 0, "nobody has asked it");
+        figures::record("sentinel_cut_off", &serde_json::json!({ "silent_after_ms": taken }))
+    });
+}
+
+/// Whether a Sentinel calls its master down.
+async fn is_down(sentinel: u16) -> Result<bool> {
+    let told = resp::ask(sentinel, &["SENTINEL", "MASTER", "mymaster"]).await?;
+    Ok(told.array()?.get(9).context("no flags")?.text()? == "s_down,o_down,master")
 }
 
 /// The port that a Sentinel gives.
