@@ -55,6 +55,11 @@ impl Token {
         if token < 1 << 53 { Some(Self(token)) } else { None }
     }
 
+    /// The serial of the command that granted it.
+    pub const fn serial(self) -> Serial {
+        Serial(self.0 & Self::SERIAL_MAX)
+    }
+
     pub const fn as_u64(self) -> u64 {
         self.0
     }

@@ -9,7 +9,8 @@
 //! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
 //! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
 //! `transaction` (what `MULTI` queued, as one), `edit`, `chance`, `long_double` (what `INCRBYFLOAT` adds), `turns` and `blocking`, `pubsub` (who is told what), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
-//! `sentinel` (the other door, where clients ask for the way); `clients`, `metrics`.
+//! `sentinel` (the other door, where clients ask for the way); `redlock` (who takes three nodes for three servers); `clients`,
+//! `metrics`.
 //!
 //! It never reads a clock, draws a random number, spawns a task or opens a socket by itself: they are handed in.
 
@@ -34,6 +35,7 @@ mod options;
 mod overlay;
 mod plan;
 mod pubsub;
+mod redlock;
 mod replica;
 mod reply;
 mod request;

@@ -119,6 +119,26 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 /// A client's name, library name or library version.
 pub const CLIENT_TEXT_BYTES_MAX: usize = 256;
 
+/// A shorter value is no random one: Redlock clients draw 16 bytes or more, people name their bots in fewer.
+pub const REDLOCK_VALUE_BYTES_MIN: usize = 16;
+
+/// How long ago a lock was granted that a Redlock client meets at the next node: it asks all within a few round trips.
+pub const REDLOCK_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// Between two looks at a lock that was refused. Each costs a quorum round.
+pub const REDLOCK_LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Locks refused because of themselves that are closer together count as one: when a node is lost its clients may repeat
+/// elsewhere what it did not answer, all at once.
+pub const REDLOCK_SPACING: Duration = Duration::from_secs(1);
+
+/// So many of them in so long a time are no accident …
+pub const REDLOCK_SIGHTINGS_MIN: usize = 5;
+pub const REDLOCK_WINDOW: Duration = Duration::from_secs(600);
+
+/// … and are told at most so often.
+pub const REDLOCK_HINT_INTERVAL: Duration = Duration::from_secs(3600);
+
 /// Between two proofs that a Sentinel's node belongs to a majority: a third of the time for which one counts.
 pub const PROOF_INTERVAL: Duration = Duration::from_secs(1);
 

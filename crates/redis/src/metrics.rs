@@ -82,6 +82,8 @@ pub struct Metrics {
     /// Runs for nothing: others changed meanwhile what they had read.
     pub script_conflicts: AtomicU64,
     pub transaction_conflicts: AtomicU64,
+    /// Locks that were looked at after they were refused, and had been refused because of themselves.
+    pub redlock_sightings: AtomicU64,
     /// Of all connections, together.
     pub subscriptions: AtomicU64,
     /// Messages handed to subscribers of this node, each counted once for each.
@@ -113,6 +115,7 @@ impl Metrics {
             scripts_slow: AtomicU64::default(),
             script_conflicts: AtomicU64::default(),
             transaction_conflicts: AtomicU64::default(),
+            redlock_sightings: AtomicU64::default(),
             subscriptions: AtomicU64::default(),
             messages_delivered: AtomicU64::default(),
             subscribers_slow: AtomicU64::default(),
@@ -178,6 +181,7 @@ impl Metrics {
             &self.scripts_slow,
             &self.script_conflicts,
             &self.transaction_conflicts,
+            &self.redlock_sightings,
             &self.messages_delivered,
             &self.subscribers_slow,
             &self.subscribers_lost,

@@ -14,9 +14,10 @@ use crate::metrics::Metrics;
 use crate::options::{Options, Purpose};
 use crate::pubsub::hub::{Hub, Listen};
 use crate::pubsub::notify::Notify;
+use crate::redlock::Redlock;
 use crate::script::Cache;
 use crate::sentinel::{self, Vigil};
-use crate::server::{Environment, Sleep};
+use crate::server::{Environment, Sleep, Spawn};
 use crate::turns::Turns;
 
 /// The wall clock, in milliseconds since 1970: for people, `TIME` and audit. It decides nothing.
@@ -40,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) vigil: Vigil,
     pub(crate) monotonic: lua::Clock,
     pub(crate) sleep: Sleep,
+    pub(crate) spawn: Spawn,
+    pub(crate) redlock: Redlock,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
 }
 
@@ -59,7 +62,7 @@ impl Node {
         let metrics = Arc::new(Metrics::new(commands));
         // A word that is none was refused with the file that it stands in.
         let notify = Notify::parse(&options.notify_keyspace_events).unwrap_or_default();
-        let Environment { wall_ms, aside, clock, monotonic, sleep, .. } = environment;
+        let Environment { wall_ms, spawn, aside, clock, monotonic, sleep } = environment;
         Self {
             hub: Arc::new(Hub::new(notify, listen, metrics.clone())),
             options,
@@ -76,6 +79,8 @@ impl Node {
             vigil: Vigil::new(monotonic()),
             monotonic: monotonic.clone(),
             sleep: sleep.clone(),
+            spawn: spawn.clone(),
+            redlock: Redlock::default(),
             standing,
         }
     }

@@ -14,6 +14,7 @@ use crate::group::{Group, Look};
 use crate::limits::{RUN_BYTES_MAX, RUN_REQUESTS_MAX, UNREAD_BYTES_SOFT};
 use crate::node::Node;
 use crate::plan::{OnAnswers, Plan, Walk};
+use crate::redlock::Attempts;
 use crate::session::Planned;
 use crate::{Error, Failure, Protocol, Reply};
 
@@ -142,7 +143,7 @@ enum Waiting {
     Results { count: usize, reply: OnAnswers },
 }
 
-async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, executed: &mut Executed) {
+async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Arc<Node>, executed: &mut Executed) {
     let mut actions = Vec::new();
     let mut waiting = Vec::with_capacity(requests.len());
     for planned in requests {
@@ -160,7 +161,10 @@ async fn write<G: Group>(requests: VecDeque<Planned>, group: &G, node: &Node, ex
             },
         ));
     }
-    let mut results = propose(group, actions).await.into_iter();
+    let attempts = Attempts::among(&actions);
+    let results = propose(group, actions).await;
+    attempts.look(&results, group, node);
+    let mut results = results.into_iter();
     for (said, waiting) in waiting {
         let reply = match waiting {
             Waiting::Ready(reply) => reply,

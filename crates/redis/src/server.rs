@@ -32,7 +32,7 @@ pub struct Environment {
     /// Milliseconds since 1970: for people, `TIME` and audit.
     pub wall_ms: WallClock,
     /// Runs a task beside the caller.
-    pub spawn: Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
+    pub spawn: Spawn,
     /// Runs scripts.
     pub aside: Aside,
     /// Since any fixed instant: how long a script runs.
@@ -43,6 +43,7 @@ pub struct Environment {
     pub sleep: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
+pub(crate) type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 pub(crate) type Sleep = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A connection that a listener has accepted. TCP_NODELAY is the listener's duty.

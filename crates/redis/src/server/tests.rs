@@ -1,6 +1,7 @@
 //! Connections over streams in memory: pipelines, limits, silence, goodbyes.
 
 mod blocking;
+mod redlock;
 mod subscriptions;
 
 use std::net::{Ipv4Addr, SocketAddr};

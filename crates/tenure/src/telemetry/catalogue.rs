@@ -320,6 +320,11 @@ const REDIS: &[Instrument] = &[
         },
     ),
     counter(
+        "tenure_resp_redlock_sightings_total",
+        "Locks refused because of themselves, as a client meets them that uses the nodes as Redlock masters; few are looked at.",
+        |seen| atomic(&seen.doors.redis.redlock_sightings),
+    ),
+    counter(
         "tenure_resp_conflicts_total",
         "Runs of Redis scripts and transactions that began anew because others changed what they had read.",
         |seen| {

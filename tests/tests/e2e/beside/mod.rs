@@ -22,4 +22,5 @@ mod scripts;
 mod sentinel;
 mod snapshot;
 pub(crate) mod status;
+mod three_masters;
 mod transactions;
