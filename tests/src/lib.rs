@@ -2,10 +2,10 @@
 //!
 //! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes), [`cli`],
 //! [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
-//! [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of foreign clients, and whether two
-//! held one at once), [`judged`] (programs of foreign clients that judge themselves), [`stall`] (a disk that is slow for a
-//! moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that loses its power), [`processors`]
-//! (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
+//! [`crowd`] (clients that wait), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of
+//! foreign clients, and whether two held one at once), [`judged`] (programs of foreign clients that judge themselves),
+//! [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
+//! loses its power), [`processors`] (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).
 
@@ -13,6 +13,7 @@ pub mod chance;
 pub mod cli;
 pub mod cluster;
 pub mod contest;
+pub mod crowd;
 pub mod desk;
 pub mod differential;
 pub mod figures;

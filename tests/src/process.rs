@@ -1,7 +1,7 @@
 //! Processes that a test started, and their children: signals to them and to nothing else, and how they are.
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// Sends a signal to `pid`, which must be this process's child or its child's.
 pub fn signal(pid: u32, signal: Signal) -> Result<()> {
@@ -23,6 +23,17 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// Lets this process, and those that it starts from now on, have so many files open.
+pub fn allow_open_files(count: u64) -> Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let allowed = maximum.unwrap_or(count);
+    ensure!(
+        allowed >= count,
+        "{allowed} open files are allowed here and {count} are needed; raise `ulimit -Hn`"
+    );
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum })?)
 }
 
 /// The processes that started this one: its parent, and the parent's. They change when one of them ends.
