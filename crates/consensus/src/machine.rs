@@ -131,6 +131,8 @@ impl Machine {
         let commands = outcomes.len() as u64;
         let ended = state.serial().0 - serial_before - outcomes.iter().map(Outcome::serials).sum::<u64>();
         let next_end = state.next_end();
+        // Before the state shows it to anybody.
+        self.shared.scripts_flushed.store(state.scripts().flushed().0, Ordering::Release);
         self.unwritten = state.take_unwritten_history();
         self.events = state.take_events();
         drop(state);
@@ -179,6 +181,7 @@ impl Machine {
         self.shared.known.fetch_max(meta.last_log_id.map_or(0, |id| id.index), Ordering::Release);
         let mut present = self.shared.state.write();
         let interest = present.interest();
+        self.shared.scripts_flushed.store(state.scripts().flushed().0, Ordering::Release);
         state.listen(interest);
         *present = state;
         drop(present);

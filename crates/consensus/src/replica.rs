@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::command::Audit;
-use domain::{Action, Interest, NodeId, Outcome, RequestId, State, Tenure};
+use domain::{Action, Interest, NodeId, Outcome, RequestId, Serial, State, Tenure};
 use futures_util::{Stream, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -313,6 +313,11 @@ impl Replica {
     /// What has happened here since the last call, as soon as there is something; for one caller, who may give up waiting.
     pub async fn hear(&self) -> Heard {
         self.shared.journal.take().await
+    }
+
+    /// When all scripts were last flushed, as far as this node has applied the log: for what it remembers of scripts itself.
+    pub fn scripts_flushed(&self) -> Serial {
+        Serial(self.shared.scripts_flushed.load(Ordering::Acquire))
     }
 
     /// Ticks whenever the leader changed, or this node began or ended to drain, or went out of service.

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) installing: AtomicBool,
     /// The last index that anybody can know to be decided by this node: from its state, or as its follower.
     pub(crate) known: AtomicU64,
+    /// When the scripts that clients had loaded were last flushed, as applied here.
+    pub(crate) scripts_flushed: AtomicU64,
     /// The highest index that this node, as the leader, gave a follower for a read: the read waits until it is applied.
     pub(crate) awaited: watch::Sender<u64>,
     pub(crate) leadership: watch::Sender<Leadership>,
@@ -99,6 +101,7 @@ impl Shared {
             journal: Journal::default(),
             installing: AtomicBool::default(),
             known: AtomicU64::new(0),
+            scripts_flushed: AtomicU64::new(0),
             awaited: watch::Sender::default(),
             leadership: watch::Sender::default(),
             next_end: watch::Sender::default(),

@@ -10,7 +10,7 @@ use std::mem::{replace, take};
 use crate::history::AuditRecord;
 use crate::limits::TOUCHED_ROWS_MAX;
 use crate::once::Remembered;
-use crate::{Entry, Frozen, Image, Key, RequestId, SealedHistory, Serial, Tenure};
+use crate::{Entry, Frozen, Image, Key, RequestId, Script, SealedHistory, Serial, Sha1, Tenure};
 
 /// Rows by their names, `None` for one that is gone, and what has no rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub struct Changes {
     /// By number; none of them ever goes.
     pub sealed: Vec<SealedHistory>,
     pub audits: Vec<(Serial, Option<AuditRecord>)>,
+    pub scripts: Vec<(Sha1, Option<Script>)>,
     /// An image without rows.
     pub single: Image,
     /// How many rows the state has.
@@ -55,6 +56,7 @@ pub struct RowCounts {
     pub tenures: usize,
     pub sealed: usize,
     pub audits: usize,
+    pub scripts: usize,
 }
 
 /// How much changed, told without taking it.
@@ -70,8 +72,8 @@ pub struct Extent {
 
 impl Changes {
     pub fn rows(&self) -> usize {
-        let Self { keys, outcomes, tenures, sealed, audits, .. } = self;
-        keys.len() + outcomes.len() + tenures.len() + sealed.len() + audits.len()
+        let Self { keys, outcomes, tenures, sealed, audits, scripts, .. } = self;
+        keys.len() + outcomes.len() + tenures.len() + sealed.len() + audits.len() + scripts.len()
     }
 }
 
@@ -83,6 +85,7 @@ impl From<&Image> for RowCounts {
             tenures: image.tenures.len(),
             sealed: image.sealed.len(),
             audits: image.tail.len(),
+            scripts: image.scripts.len(),
         }
     }
 }
@@ -93,6 +96,7 @@ impl From<Image> for Changes {
         let (keys, outcomes) = (take(&mut image.keys), take(&mut image.outcomes));
         let (tenures, sealed, tail) =
             (take(&mut image.tenures), take(&mut image.sealed), take(&mut image.tail));
+        let scripts = take(&mut image.scripts);
         Self {
             everything: true,
             keys: keys.into_iter().map(|(key, row)| (key, Some(row))).collect(),
@@ -100,6 +104,7 @@ impl From<Image> for Changes {
             tenures: tenures.into_iter().map(|row| (row.term, Some(row))).collect(),
             sealed,
             audits: tail.into_iter().map(|row| (row.serial, Some(row))).collect(),
+            scripts: scripts.into_iter().map(|row| (row.sha(), Some(row))).collect(),
             single: image,
             counts,
         }
@@ -186,6 +191,7 @@ mod tests {
         tenures: BTreeMap<u64, Tenure>,
         sealed: BTreeMap<u64, SealedHistory>,
         audits: BTreeMap<Serial, AuditRecord>,
+        scripts: BTreeMap<Sha1, Script>,
     }
 
     fn put<K: Ord, V>(table: &mut BTreeMap<K, V>, rows: Vec<(K, Option<V>)>) {
@@ -208,12 +214,14 @@ mod tests {
             put(&mut self.tenures, changes.tenures);
             self.sealed.extend(changes.sealed.into_iter().map(|file| (file.number, file)));
             put(&mut self.audits, changes.audits);
+            put(&mut self.scripts, changes.scripts);
             let image = Image {
                 keys: self.keys.clone().into_iter().collect(),
                 outcomes: self.outcomes.clone().into_iter().collect(),
                 tenures: self.tenures.values().cloned().collect(),
                 sealed: self.sealed.values().copied().collect(),
                 tail: self.audits.values().cloned().collect(),
+                scripts: self.scripts.values().cloned().collect(),
                 ..changes.single
             };
             assert_eq!(RowCounts::from(&image), changes.counts);
@@ -281,7 +289,7 @@ mod tests {
                 // Knuth's multiplier scatters the steps over keys and kinds.
                 let random = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
                 let number = random % 40;
-                log.apply(match random % 8 {
+                log.apply(match random % 10 {
                     0 => set(number, Expiry::Never),
                     1 => set(number, Expiry::InMs(random as i64 % 200)),
                     2 => Action::Take { key: key(number) },
@@ -294,6 +302,8 @@ mod tests {
                     },
                     5 => Action::Flush { database: Some((random % 7) as u8), audit: audit() },
                     6 => tenure(step),
+                    7 => Action::LoadScript(Script::new(number.to_le_bytes())),
+                    8 if number % 8 == 0 => Action::FlushScripts,
                     _ => Action::Audit(audit()),
                 });
                 if random % 5 == 0 {

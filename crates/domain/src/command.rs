@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Published, Tenure, Token};
+use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Published, Script, Tenure, Token};
 
 /// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
 /// repeat (ticks, checkpoints, digest reports).
@@ -79,8 +79,13 @@ pub enum Action {
     /// kept.
     Publish(Published),
 
+    /// Keep a script for whoever names it. One that is there stays there.
+    LoadScript(Script),
+    /// Forget all scripts that were loaded.
+    FlushScripts,
+
     /// Run these as one command, in this order, if all guards hold; otherwise none of them. Each takes a serial of its
-    /// own, and one that is refused does not undo the others. They act on keys or publish: [`Action::may_be_a_part`].
+    /// own, and one that is refused does not undo the others. What they may be: [`Action::may_be_a_part`].
     Transaction { guards: Vec<Guard>, actions: Vec<Action> },
 
     /// The group as Raft's membership entry says; put here by the node itself when it applies that entry.
@@ -168,7 +173,7 @@ impl Action {
         }
     }
 
-    /// Whether it acts on keys or publishes, as the parts of a transaction must.
+    /// Whether it acts on keys or scripts or publishes, as the parts of a transaction must.
     pub fn may_be_a_part(&self) -> bool {
         match self {
             Self::Set { .. }
@@ -184,7 +189,9 @@ impl Action {
             | Self::Acquire { .. }
             | Self::Renew { .. }
             | Self::Release { .. }
-            | Self::Publish(_) => true,
+            | Self::Publish(_)
+            | Self::LoadScript(_)
+            | Self::FlushScripts => true,
             Self::Transaction { .. }
             | Self::Tick
             | Self::Members { .. }
@@ -280,6 +287,7 @@ impl Action {
                 | Self::Take { .. }
                 | Self::Release { .. }
                 | Self::Flush { .. }
+                | Self::FlushScripts
                 | Self::Members { .. }
                 | Self::RecordTenure(_)
                 | Self::Checkpoint
@@ -325,6 +333,7 @@ impl Action {
             | Self::Renew { key, holder, .. }
             | Self::Release { key, holder, .. } => key.name.len() + holder.len(),
             Self::Publish(Published { channel, message, .. }) => channel.len() + message.len(),
+            Self::LoadScript(script) => script.source().len(),
             Self::Transaction { guards, actions } => {
                 guards.iter().map(Guard::bytes).sum::<usize>()
                     + actions.iter().map(|action| 64 + action.bytes()).sum::<usize>()
@@ -333,6 +342,7 @@ impl Action {
                 audit.actor.len() + audit.action.len() + audit.subject.len() + audit.reason.len()
             }
             Self::Tick
+            | Self::FlushScripts
             | Self::Members { .. }
             | Self::RecordTenure(_)
             | Self::Checkpoint

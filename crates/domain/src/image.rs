@@ -4,7 +4,9 @@ use crate::checkpoint::Checkpoint;
 use crate::history::AuditRecord;
 use crate::once::Remembered;
 use crate::shelf::Shelved;
-use crate::{Digest, Entry, Epoch, Key, LogTime, Members, RequestId, SealedHistory, Serial, Tenure, Traces};
+use crate::{
+    Digest, Entry, Epoch, Key, LogTime, Members, RequestId, Script, SealedHistory, Serial, Tenure, Traces,
+};
 
 /// Everything in a `State`. [`State::image`](crate::State::image) and
 /// [`State::from_image`](crate::State::from_image) are inverse, and keep the digest.
@@ -23,6 +25,9 @@ pub struct Image {
     pub sealed: Vec<SealedHistory>,
     pub tail: Vec<AuditRecord>,
     pub chain: u128,
+    pub scripts: Vec<Script>,
+    /// When all that had been loaded were last flushed; 0: never.
+    pub scripts_flushed: Serial,
 }
 
 /// A state as it was at one moment, to be laid out while `apply` goes on.

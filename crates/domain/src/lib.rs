@@ -9,7 +9,7 @@
 //! [`command`] (what may be asked), [`outcome`] (what is answered), [`state`] (the whole, and `apply`), then its
 //! parts: [`keyspace`] (keys and leases), [`transaction`] (several actions as one, and what they rely on) and
 //! [`scratch`] (what they would do), [`once`] (a command sent twice runs once) and `shelf` (where its
-//! rows stand), [`membership`],
+//! rows stand), [`scripts`] (those that clients have loaded), [`membership`],
 //! [`tenures`], [`events`] (what whoever listens is told), [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
@@ -26,6 +26,7 @@ pub mod membership;
 pub mod once;
 pub mod outcome;
 pub mod scratch;
+pub mod scripts;
 mod shelf;
 pub mod state;
 pub mod tenures;
@@ -52,6 +53,7 @@ pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use scratch::Scratch;
+pub use scripts::{Script, Scripts, Sha1};
 pub use state::State;
 pub use tenures::{Cause, Tenure};
 pub use time::{LogTime, Position, Stamp, WallZero};

@@ -42,6 +42,14 @@ pub const TRACE_BUCKETS: u16 = 1024;
 /// What an answer inside a transaction counts for, besides the value or holder in it: the memory that it takes.
 pub const INNER_ANSWER_BYTES: usize = 64;
 
+/// Longest script that may be loaded, in bytes: what the engine takes. The longest that a known library loads has some 20 KiB.
+pub const SCRIPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Most scripts that may be loaded at a time, and their bytes together. All programs of a desk together load some hundred of
+/// 1 KiB; who makes another script of each request meets a limit instead of filling the memory of three nodes for good.
+pub const SCRIPTS_MAX: usize = 4096;
+pub const SCRIPTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Longest time to live: about 34 years, far from the end of `LogTime` (584 years).
 pub const TTL_MS_MAX: i64 = 1 << 40;
 

@@ -33,9 +33,9 @@ pub enum Answer {
         written: bool,
         previous: Option<Option<Arc<[u8]>>>,
     },
-    /// How many keys, or elements of one, were concerned.
+    /// How many keys, elements of one, or scripts were concerned.
     Count(u64),
-    /// Whether the condition held.
+    /// Whether the condition held, or it was not so before.
     Changed(bool),
     /// A value, or none because the key is absent.
     Value(Option<Arc<[u8]>>),
@@ -69,13 +69,14 @@ pub enum Refusal {
     /// As many outcomes are remembered as may be: [`limits::OUTCOMES_MAX`](crate::limits::OUTCOMES_MAX), or
     /// [`limits::OUTCOMES_BYTES_MAX`](crate::limits::OUTCOMES_BYTES_MAX).
     Overload,
-    /// More keys than [`limits::KEYS_MAX`](crate::limits::KEYS_MAX).
+    /// More keys than [`limits::KEYS_MAX`](crate::limits::KEYS_MAX), or more scripts than
+    /// [`limits::SCRIPTS_MAX`](crate::limits::SCRIPTS_MAX) or [`limits::SCRIPTS_BYTES_MAX`](crate::limits::SCRIPTS_BYTES_MAX).
     Full,
     /// The value is not a decimal integer of 64 bits.
     NotAnInteger,
     /// The result would not fit 64 bits.
     Overflow,
-    /// A key, value, text or list is longer than its limit, or a database does not exist.
+    /// A key, value, script, text or list is longer than its limit, or a database does not exist.
     TooLarge,
     /// The length of a lease or of an expiry is out of range.
     InvalidTtl,
@@ -83,7 +84,7 @@ pub enum Refusal {
     WallClock,
     /// There is no key to be renamed, or to be changed in place.
     NoSuchKey,
-    /// A transaction holds an action that neither is on keys nor publishes.
+    /// A transaction holds an action that neither is on keys or scripts nor publishes.
     NotOnKeys,
     /// The key holds another kind of value than the action is on.
     WrongKind,

@@ -17,7 +17,7 @@ use crate::once::{Outcomes, Remembered};
 use crate::tenures::Tenures;
 use crate::{
     Action, Answer, Command, Epoch, Event, Guard, Interest, LogTime, Made, Members, NodeId, Outcome,
-    Position, Refusal, RequestId, SealedHistory, Serial, Tenure,
+    Position, Refusal, RequestId, Scripts, SealedHistory, Serial, Tenure,
 };
 
 /// Everything that the log has decided.
@@ -33,6 +33,7 @@ pub struct State {
     serial: Serial,
     now: LogTime,
     keys: Keyspace,
+    scripts: Scripts,
     outcomes: Outcomes,
     members: Members,
     tenures: Tenures,
@@ -139,6 +140,9 @@ impl State {
                 self.keys.events.publish(published);
                 Answer::Done
             }
+
+            Action::LoadScript(script) => Answer::Changed(self.scripts.load(script)?),
+            Action::FlushScripts => Answer::Count(self.scripts.flush(serial)),
 
             Action::Transaction { guards, actions } => self.transaction(at, guards, actions)?,
 
@@ -279,6 +283,11 @@ impl State {
         self.keys.next_end()
     }
 
+    /// Those that clients have loaded.
+    pub fn scripts(&self) -> &Scripts {
+        &self.scripts
+    }
+
     pub fn outcome_count(&self) -> usize {
         self.outcomes.len()
     }
@@ -367,7 +376,13 @@ impl State {
 // For a scratch.
 impl State {
     pub(crate) fn without_rows(&self, now: LogTime) -> Self {
-        Self { epoch: self.epoch, serial: self.serial, now: self.now.max(now), ..Self::default() }
+        Self {
+            epoch: self.epoch,
+            serial: self.serial,
+            now: self.now.max(now),
+            scripts: self.scripts.shared(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn put(&mut self, key: Key, entry: Entry) {

@@ -9,8 +9,8 @@ use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
     Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Hash, Image, Key, Lease, List, LogTime,
-    Made, Members, NodeId, Refusal, RequestId, Score, SealedHistory, Serial, Set, SortedSet, State, Tenure,
-    Token, Traces, Value,
+    Made, Members, NodeId, Refusal, RequestId, Score, Script, SealedHistory, Serial, Set, SortedSet, State,
+    Tenure, Token, Traces, Value,
 };
 
 /// The digest of the state that is this image.
@@ -131,6 +131,8 @@ fn full_image() -> Image {
         }],
         tail: vec![record(71), record(72)],
         chain: 81,
+        scripts: vec![Script::new(*b"c"), Script::new(*b"ab")],
+        scripts_flushed: Serial(85),
     }
 }
 
@@ -196,6 +198,18 @@ const CHANGES: &[Change] = &[
     }),
     ("traces.databases, the serial", |image| {
         traces(image).databases = BTreeMap::from([(94, Serial(96))]);
+    }),
+    ("script removed", |image| drop(image.scripts.pop())),
+    ("script.source", |image| image.scripts[1] = Script::new(*b"d")),
+    ("script.source, one byte to the other", |image| {
+        image.scripts = vec![Script::new(*b"a"), Script::new(*b"bc")];
+    }),
+    ("no scripts", |image| image.scripts.clear()),
+    ("scripts.flushed", |image| image.scripts_flushed = Serial(84)),
+    ("scripts.flushed, never", |image| image.scripts_flushed = Serial(0)),
+    ("no scripts, and never flushed", |image| {
+        image.scripts.clear();
+        image.scripts_flushed = Serial(0);
     }),
     ("outcome removed", |image| drop(image.outcomes.pop())),
     ("outcome.id of a client", |image| image.outcomes[0].0 = RequestId::Client([2; 16])),
@@ -400,6 +414,8 @@ fn no_field_is_forgotten(image: Image) {
         sealed,
         tail,
         chain: _,
+        scripts: _,
+        scripts_flushed: _,
     } = image;
     for (Key { database: _, name: _ }, Entry { value: _, token: _, revision: _, end: _, ttl_ms: _ }) in keys {
     }

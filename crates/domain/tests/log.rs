@@ -6,8 +6,8 @@ use domain::command::Audit;
 use domain::limits::TTL_MS_MAX;
 use domain::{
     Action, Alteration, Cause, ExpireCondition, Expiry, Guard, HashChange, Key, ListChange, NodeId,
-    Published, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition,
-    Side, SortedSetChange, Tenure, Token,
+    Published, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script, Serial, SetChange,
+    SetCondition, Side, SortedSetChange, Tenure, Token,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -179,7 +179,11 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
     ];
     let publish = (value(), value(), any::<bool>())
         .prop_map(|(channel, message, sharded)| Action::Publish(Published { channel, message, sharded }));
-    let on_keys = prop_oneof![4 => keys, 5 => leases, 1 => publish].boxed();
+    let scripts = prop_oneof![
+        3 => value().prop_map(|source| Action::LoadScript(Script::new(source))),
+        1 => Just(Action::FlushScripts),
+    ];
+    let on_keys = prop_oneof![8 => keys, 10 => leases, 2 => publish, 1 => scripts].boxed();
     let cluster = cluster.boxed();
     // Now and then with something in it that does not belong there.
     let part = prop_oneof![30 => on_keys.clone(), 1 => cluster.clone()];

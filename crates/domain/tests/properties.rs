@@ -263,6 +263,8 @@ impl Run {
         let bytes = image.outcomes.iter().map(|(_, row)| OUTCOME_BYTES + value(&row.answer)).sum::<usize>();
         assert_eq!(self.state.outcome_bytes(), bytes);
         assert_eq!(self.state.outcome_count(), image.outcomes.len());
+        let sources = image.scripts.iter().map(|script| script.source().len());
+        assert_eq!(self.state.scripts().bytes(), sources.sum::<usize>());
         let mut counts: BTreeMap<u8, KeyCounts> = BTreeMap::new();
         for (key, entry) in self.state.keys() {
             let counts = counts.entry(key.database).or_default();
@@ -335,6 +337,7 @@ impl Run {
             state.keys().map(value).collect::<BTreeMap<_, _>>()
         };
         assert_eq!(values(scratch.state()), values(&self.state));
+        assert!(scratch.state().scripts().iter().eq(self.state.scripts().iter()));
     }
 
     /// The digest that grew with each command is that of the state made anew, and the image is the state.

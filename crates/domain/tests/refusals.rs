@@ -7,7 +7,7 @@ use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX
 use domain::{
     Action, Alteration, Answer, Command, ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange,
     LogTime, NodeId, Once, Outcome, Position, Published, Refusal, RequestId, Score, ScoreBound,
-    ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State,
+    ScoreCondition, ScoreRange, Script, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State,
 };
 
 use crate::log::tenure;
@@ -106,6 +106,8 @@ fn actions() -> Vec<(&'static str, Action)> {
             "publish",
             Action::Publish(Published { channel: (*b"c").into(), message: (*b"m").into(), sharded: false }),
         ),
+        ("load script", Action::LoadScript(Script::new(*b"return 1"))),
+        ("flush scripts", Action::FlushScripts),
         (
             "transaction",
             Action::Transaction {
@@ -132,7 +134,7 @@ fn score(number: f64) -> Score {
 /// What makes a command one to be refused: `None` where an action has nothing of the kind.
 type Spoil = (&'static str, fn(&mut Position, &mut Command) -> Option<()>);
 
-const SPOILS: [Spoil; 24] = [
+const SPOILS: [Spoil; 25] = [
     ("stale stamp", |at, _| {
         at.stamp.as_mut()?.term = 1;
         Some(())
@@ -243,6 +245,13 @@ const SPOILS: [Spoil; 24] = [
     ("long message", |_, command| match &mut command.action {
         Action::Publish(published) => {
             published.message = vec![0; 65_537].into();
+            Some(())
+        }
+        _ => None,
+    }),
+    ("long script", |_, command| match &mut command.action {
+        Action::LoadScript(script) => {
+            *script = Script::new(vec![0; 65_537]);
             Some(())
         }
         _ => None,

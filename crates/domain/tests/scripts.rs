@@ -21,6 +21,7 @@
 //! | `members VOTER… [learner=N…]`, `tenure term=N node=N [from=N] [cause=CAUSE]` | the group and its leaders |
 //! | `checkpoint`, `report NODE [own\|HEX] [checkpoint=INDEX]` | comparing digests |
 //! | `publish CHANNEL MESSAGE [sharded]` | sends a message |
+//! | `load SCRIPT`, `unload` | keeps a script, forgets all |
 //! | `tick` | nothing but its entry's stamp |
 //! | `multi`, then commands, then `exec [K@SERIAL…] [database=N@SERIAL]` | a transaction of them, with guards |
 //!
@@ -28,7 +29,7 @@
 //! now, as the node that it enters at gives it); `wall=MS`, by which a leader turns wall-clock ends into lengths;
 //! and `times=N`, which applies it so often and shows the last answer.
 //!
-//! What is no command of the log: `show [outcomes|members|tenures|history|checkpoint]`, `written` (the history
+//! What is no command of the log: `show [outcomes|scripts|members|tenures|history|checkpoint]`, `written` (the history
 //! files that the shell would write now), `listen [messages] [keys] [new]` and `heard` (what has happened since), `fill N` (sets N keys), `restart` (through an image, as from a snapshot)
 //! and `restore epoch=N` (through an image with a raised epoch, as from a backup).
 
@@ -40,8 +41,8 @@ use domain::limits::VALID_MS;
 use domain::{
     Action, Alteration, Cause, Classes, Command, Digest, Epoch, Event, ExpireCondition, Expiry, Guard,
     HashChange, Image, Interest, Key, ListChange, LogTime, NodeId, Once, Outcome, Position, Published,
-    RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Serial, SetChange, SetCondition, Side,
-    SortedSetChange, Stamp, State, Tenure, Token,
+    RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script as Loaded, Serial, SetChange,
+    SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 
@@ -93,6 +94,7 @@ scripts! {
     repeated_command
     repeated_lease_request
     reserve_node
+    scripts_loaded
     set_conditions
     sets
     sorted_sets
@@ -451,6 +453,8 @@ impl Script {
                 message: text(args.next_pos().ok_or("no message")?),
                 sharded: word(args, "sharded")?,
             }),
+            "load" => Action::LoadScript(Loaded::new(text(args.next_pos().ok_or("no script")?))),
+            "unload" => Action::FlushScripts,
             "audit" => Action::Audit(audit("note", args)),
             "reserve" => Action::ReserveNode { audit: audit("reserve", args) },
             "members" => {
@@ -641,6 +645,13 @@ impl Script {
                         (None, None) => writeln!(output, ", no end")?,
                         (None, Some(_)) => return Err("a length without an end".into()),
                     }
+                }
+            }
+            Some("scripts") => {
+                let scripts = state.scripts();
+                writeln!(output, "{} bytes, flushed at serial {}", scripts.bytes(), scripts.flushed())?;
+                for script in scripts.iter() {
+                    writeln!(output, "{} {}", script.sha(), words(script.source()))?;
                 }
             }
             Some("outcomes") => {

@@ -75,6 +75,8 @@ fn answer_in_words(action: &Action, answer: &Answer) -> String {
         Answer::Count(count) => match (action, count) {
             (Action::Alter { .. }, 1) => "1 element".to_owned(),
             (Action::Alter { .. }, count) => format!("{count} elements"),
+            (Action::FlushScripts, 1) => "1 script".to_owned(),
+            (Action::FlushScripts, count) => format!("{count} scripts"),
             (_, 1) => "1 key".to_owned(),
             (_, count) => format!("{count} keys"),
         },
@@ -112,7 +114,7 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::StaleStamp => "stamped in another term",
         Refusal::Late => "too late",
         Refusal::Overload => "overloaded",
-        Refusal::Full => "no room for another key",
+        Refusal::Full => "no room for another",
         Refusal::NotAnInteger => "not an integer",
         Refusal::Overflow => "out of the range of integers",
         Refusal::TooLarge => "too large",

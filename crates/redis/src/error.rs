@@ -7,7 +7,8 @@
 use consensus::limits::BATCH_BYTES_MAX;
 use domain::limits::{
     CHANNEL_BYTES_MAX, ELEMENT_BYTES, KEY_BYTES_MAX, KEYS_MAX, KEYS_PER_COMMAND_MAX, MESSAGE_BYTES_MAX,
-    TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
+    SCRIPTS_BYTES_MAX, SCRIPTS_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
+    TRANSACTION_GUARDS_MAX, VALUE_BYTES_MAX,
 };
 use domain::{Answer, Refusal};
 
@@ -259,6 +260,8 @@ pub enum Error {
     // Scripts.
     #[error("NOSCRIPT No matching script. Please use EVAL.")]
     NoScript,
+    #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
+    ScriptFlushOption,
     #[error("NOTBUSY No scripts in execution right now.")]
     NotBusy,
     #[error("ERR Number of keys can't be greater than number of args")]
@@ -300,6 +303,11 @@ pub enum Error {
     Overloaded(&'static str),
     #[error("OOM command not executed: the limit of {KEYS_MAX} keys is reached")]
     Full,
+    #[error(
+        "OOM command not executed: the limit of {SCRIPTS_MAX} loaded scripts, or of {SCRIPTS_BYTES_MAX} bytes of them, is \
+         reached; EVAL still runs any script, and SCRIPT FLUSH forgets those that are loaded"
+    )]
+    ScriptsFull,
     #[error(
         "OOM command not executed: the disk is below its reserve, only commands that free keys are accepted"
     )]
@@ -381,6 +389,7 @@ impl Error {
             Self::NoLeader
             | Self::Overloaded(_)
             | Self::Full
+            | Self::ScriptsFull
             | Self::DiskLow
             | Self::OutOfService
             | Self::TransactionConflict => Severity::Unavailable,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::Key;
+use domain::{Key, Scripts, Sha1};
 use lua::{Commands, Engine, Inputs, Script, Value};
 
 use crate::command::{self, Kind, is_kept_from_scripts};
@@ -17,6 +17,7 @@ use crate::metrics::Count;
 use crate::node::Node;
 use crate::overlay::{Effects, Overlay, Stop};
 use crate::plan::Plan;
+use crate::script;
 use crate::session::Session;
 use crate::transaction::{Part, commit};
 use crate::turns::Turn;
@@ -25,10 +26,17 @@ use crate::{Error, Reply};
 /// A script with what it is given, and on whose behalf.
 #[derive(Clone)]
 pub(crate) struct Evaluation {
-    pub(crate) script: Arc<Script>,
+    pub(crate) program: Program,
     pub(crate) inputs: Inputs,
     pub(crate) session: Session,
     pub(crate) read_only: bool,
+}
+
+#[derive(Clone)]
+pub(crate) enum Program {
+    Known(Arc<Script>),
+    /// This node does not know it: it is looked for among those that were loaded, as the quorum round shows them.
+    Named(Sha1),
 }
 
 impl Evaluation {
@@ -76,10 +84,14 @@ impl Evaluation {
         node: &Node,
         engine: &mut Engine,
     ) -> Result<Reply, Stop> {
+        let script = match self.program.find(overlay.scripts(), node) {
+            Ok(script) => script,
+            Err(error) => return Ok(error.into()),
+        };
         let session = self.session.clone();
-        let read_only = self.read_only;
+        let read_only = self.read_only || script.flags().no_writes;
         let mut world = World { overlay, node, session, read_only, refused: None, stop: None };
-        let ran = engine.run(&self.script, &self.inputs, &mut world);
+        let ran = engine.run(&script, &self.inputs, &mut world);
         if let Some(stop) = world.stop {
             return Err(stop);
         }
@@ -94,6 +106,20 @@ impl Evaluation {
             node.metrics.count_error(&refused);
         }
         Ok(reply)
+    }
+}
+
+impl Program {
+    fn find(&self, scripts: &Scripts, node: &Node) -> Result<Arc<Script>, Error> {
+        let sha = match self {
+            Self::Known(script) => return Ok(script.clone()),
+            Self::Named(sha) => sha,
+        };
+        let loaded = scripts.get(sha).ok_or(Error::NoScript)?;
+        let source = Script::new(Bytes::copy_from_slice(loaded.source()));
+        let script = script::Script::read(source.map_err(|error| Error::Custom(error.to_string()))?);
+        node.scripts().put_as_of(scripts.flushed(), script.clone());
+        Ok(script.source)
     }
 }
 
@@ -186,6 +212,7 @@ impl<L: Look> World<'_, '_, L> {
             | Plan::BlockingPop(_)
             | Plan::Edit(_)
             | Plan::Script(_)
+            | Plan::Loading(_)
             | Plan::Transaction(_) => {
                 unreachable!("whatever looks has looked, and no script sends the others")
             }

@@ -5,7 +5,7 @@
 use std::future::Future;
 
 use consensus::Heard;
-use domain::{Action, Answer, Interest, NodeId};
+use domain::{Action, Answer, Interest, NodeId, Serial};
 use futures_util::stream::BoxStream;
 
 use crate::error::Failure;
@@ -26,6 +26,9 @@ pub trait Group: Clone + Send + Sync + 'static {
 
     /// What has happened since the last call, as soon as there is something; for one caller, who may give up waiting.
     fn hear(&self) -> impl Future<Output = Heard> + Send;
+
+    /// When all scripts were last flushed, as far as is known here without asking anybody. A look never shows a later flush.
+    fn scripts_flushed(&self) -> Serial;
 
     /// What this node believes, without asking anybody.
     fn standing(&self) -> Standing;

@@ -8,7 +8,7 @@
 //! Read in this order: [`limits`]; `codec` (bytes and requests); `request`, `plan`, `reply`, `error` (what
 //! goes in and out); `session` and `node` (what a connection remembers, what connections share); `command`
 //! (one file per family); `script` (lock scripts, recognised by meaning); `group` and `replica` (the seam to consensus);
-//! `transaction` (what `MULTI` queued, as one), `edit`, `chance`, `long_double` (what `INCRBYFLOAT` adds), `turns` and `blocking`, `pubsub` (who is told what), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
+//! `transaction` (what `MULTI` queued, as one), `evaluation` and `loading` (scripts), `edit`, `chance`, `long_double` (what `INCRBYFLOAT` adds), `turns` and `blocking`, `pubsub` (who is told what), `run`, `connection` and `server` (what is executed together, the loop, accepting and draining);
 //! `sentinel` (the other door, where clients ask for the way); `redlock` (who takes three nodes for three servers); `clients`,
 //! `metrics`.
 //!
@@ -28,6 +28,7 @@ mod golden;
 mod group;
 mod lane;
 pub mod limits;
+mod loading;
 mod long_double;
 mod metrics;
 mod node;

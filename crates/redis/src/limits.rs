@@ -142,7 +142,8 @@ pub const REDLOCK_HINT_INTERVAL: Duration = Duration::from_secs(3600);
 /// Between two proofs that a Sentinel's node belongs to a majority: a third of the time for which one counts.
 pub const PROOF_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Scripts that a node remembers by their SHA-1. A client that meets a forgotten one sends it again.
+/// Scripts that a node remembers by their SHA-1 besides those that were loaded. A client that meets a forgotten one sends it
+/// again.
 pub const SCRIPTS_MAX: usize = 1000;
 
 /// The source of one script. The longest lock script known has under 2 KiB.

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use domain::Serial;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::clients::Clients;
 use crate::command::{self, Table};
@@ -28,7 +29,7 @@ pub(crate) struct Node {
     pub(crate) commands: Table,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clients: Arc<Clients>,
-    pub(crate) scripts: Mutex<Cache>,
+    scripts: Mutex<Cache>,
     /// Says of a script that is new whether it is Lua.
     pub(crate) compiler: Mutex<lua::Engine>,
     pub(crate) lanes: Lanes,
@@ -44,17 +45,19 @@ pub(crate) struct Node {
     pub(crate) spawn: Spawn,
     pub(crate) redlock: Redlock,
     standing: Box<dyn Fn() -> Standing + Send + Sync>,
+    scripts_flushed: Box<dyn Fn() -> Serial + Send + Sync>,
 }
 
 /// What a node asks of the group without waiting.
 pub(crate) struct Seams {
     pub(crate) standing: Box<dyn Fn() -> Standing + Send + Sync>,
     pub(crate) listen: Listen,
+    pub(crate) scripts_flushed: Box<dyn Fn() -> Serial + Send + Sync>,
 }
 
 impl Node {
     pub(crate) fn new(options: Options, environment: &Environment, seams: Seams) -> Self {
-        let Seams { standing, listen } = seams;
+        let Seams { standing, listen, scripts_flushed } = seams;
         let commands = match options.purpose {
             Purpose::Keys => command::COMMANDS,
             Purpose::Sentinel { .. } => sentinel::COMMANDS,
@@ -82,12 +85,20 @@ impl Node {
             spawn: spawn.clone(),
             redlock: Redlock::default(),
             standing,
+            scripts_flushed,
         }
     }
 
     /// How the group looks from here, without asking anybody.
     pub(crate) fn standing(&self) -> Standing {
         (self.standing)()
+    }
+
+    /// What this node remembers of scripts: nothing of before the last flush that was applied here.
+    pub(crate) fn scripts(&self) -> MutexGuard<'_, Cache> {
+        let mut scripts = self.scripts.lock();
+        scripts.flushed_at((self.scripts_flushed)());
+        scripts
     }
 
     /// Another one for each script, and for each command that draws: what one draws by chance, such as a token, no other does.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Serial, WallZero};
+use domain::{Action, Answer, Guard, Key, LogTime, NodeId, Scratch, Scripts, Serial, WallZero};
 
 use crate::blocking::BlockingPop;
 use crate::command::Kind;
@@ -109,8 +109,10 @@ impl<'a, L: Look> Overlay<'a, L> {
     pub(crate) fn look_at(&mut self, part: &Part) -> Result<Option<Reply>, Stop> {
         let reply = match &part.plan {
             Plan::Read(on_view) => match part.spec().kind {
-                // It tells of the node and of all keys, which are not here.
-                Kind::Server => self.reading.look(|view| on_view(Ok(view))),
+                // It tells of the node and of all keys, which are not here, or of scripts, which are.
+                Kind::Server => {
+                    self.reading.look(|view| on_view(Ok(&View { scripts: self.scripts(), ..*view })))
+                }
                 Kind::Listing | Kind::Script => {
                     self.copy_all(part.database)?;
                     on_view(Ok(&self.view()))
@@ -130,6 +132,7 @@ impl<'a, L: Look> Overlay<'a, L> {
             Plan::Local(_)
             | Plan::Write { .. }
             | Plan::Script(_)
+            | Plan::Loading(_)
             | Plan::Transaction(_)
             | Plan::Subscription { .. } => return Ok(None),
         };
@@ -194,7 +197,13 @@ impl<'a, L: Look> Overlay<'a, L> {
 
     fn view(&self) -> View<'_> {
         let Round { clock, wall_zero, leader, term, active } = self.round;
-        View { state: self.scratch.state(), clock, wall_zero, leader, term, active }
+        let state = self.scratch.state();
+        View { state, scripts: state.scripts(), clock, wall_zero, leader, term, active }
+    }
+
+    /// Those that are loaded, as what was done here leaves them.
+    pub(crate) fn scripts(&self) -> &Scripts {
+        self.scratch.state().scripts()
     }
 
     fn walk(&self, mut walk: Walk) -> Result<Reply, Stop> {

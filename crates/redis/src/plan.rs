@@ -4,8 +4,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use domain::{
-    Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, Set, SortedSet,
-    State, Summed, Value, WallZero,
+    Action, Alteration, Answer, Entry, Hash, Key, Kind, List, LogTime, NodeId, Refusal, Scripts, Set,
+    SortedSet, State, Summed, Value, WallZero,
 };
 
 use crate::blocking::BlockingPop;
@@ -13,6 +13,7 @@ use crate::clients::Client;
 use crate::edit::Edit;
 use crate::evaluation::Evaluation;
 use crate::limits::{WALK_STEP_BYTES, WALK_STEP_KEYS};
+use crate::loading::Loading;
 use crate::pubsub::hub::Registry;
 use crate::transaction::Transaction;
 use crate::{Error, Failure, Reply};
@@ -33,6 +34,8 @@ pub(crate) enum Plan {
     Edit(Edit),
     /// Run a script.
     Script(Box<Evaluation>),
+    /// Load a script for every node, or forget all.
+    Loading(Loading),
     /// Do all that was queued.
     Transaction(Transaction),
     /// Change who has subscribed to what, or ask. What begins here is told of all that is decided after it is
@@ -94,6 +97,8 @@ impl Plan {
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pub state: &'a State,
+    /// Those that clients have loaded.
+    pub scripts: &'a Scripts,
     /// The log clock by which remaining times are told.
     pub clock: LogTime,
     /// By which instants are told.

@@ -1,7 +1,7 @@
 //! The real group behind the seam: what `consensus` says, in the words of this edge, mapped once.
 
 use consensus::{Heard, Member, ProposeError, ReadError, Reading, Replica};
-use domain::{Action, Answer, Interest};
+use domain::{Action, Answer, Interest, Serial};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Failure;
@@ -26,6 +26,10 @@ impl Group for Replica {
 
     async fn hear(&self) -> Heard {
         Self::hear(self).await
+    }
+
+    fn scripts_flushed(&self) -> Serial {
+        Self::scripts_flushed(self)
     }
 
     fn standing(&self) -> Standing {
@@ -70,6 +74,7 @@ impl Look for Reading {
         let state = self.state();
         look(&View {
             state: &state,
+            scripts: state.scripts(),
             clock: self.clock.max(state.now()),
             wall_zero: self.wall_zero,
             leader: self.leader,

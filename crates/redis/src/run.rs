@@ -32,7 +32,7 @@ pub(crate) struct Run {
 enum Kind {
     Write,
     Read,
-    /// Also a script, and an edit.
+    /// Also a script, the loading of one, and an edit.
     Transaction,
     Subscription,
     /// By itself.
@@ -44,7 +44,7 @@ fn kind(plan: &Plan) -> Option<Kind> {
         Plan::Local(_) => None,
         Plan::Write { .. } => Some(Kind::Write),
         Plan::Read(_) | Plan::Walk(_) => Some(Kind::Read),
-        Plan::Edit(_) | Plan::Script(_) | Plan::Transaction(_) => Some(Kind::Transaction),
+        Plan::Edit(_) | Plan::Script(_) | Plan::Loading(_) | Plan::Transaction(_) => Some(Kind::Transaction),
         Plan::BlockingPop(_) => Some(Kind::Waiting),
         Plan::Subscription { .. } => Some(Kind::Subscription),
     }
@@ -238,6 +238,7 @@ async fn transact<G: Group>(
             Plan::BlockingPop(pop) => pop.execute(group, node).await,
             Plan::Edit(edit) => edit.execute(group, node).await,
             Plan::Script(evaluation) => evaluation.execute(group, node).await,
+            Plan::Loading(loading) => loading.execute(group).await,
             Plan::Transaction(transaction) => transaction.execute(group, node).await,
             _ => unreachable!("a run of transactions takes nothing else"),
         };

@@ -72,7 +72,12 @@ impl<G: Group> Server<G> {
             Purpose::Keys => Box::new(move |interest| listening.listen(interest)),
             Purpose::Sentinel { .. } => Box::new(|_| 0),
         };
-        let seams = Seams { standing: Box::new(move || standing.standing()), listen };
+        let flushing = group.clone();
+        let seams = Seams {
+            standing: Box::new(move || standing.standing()),
+            listen,
+            scripts_flushed: Box::new(move || flushing.scripts_flushed()),
+        };
         let node = Node::new(options, &environment, seams);
         Self {
             group,

@@ -208,8 +208,12 @@ impl Session {
         let spec = &node.commands.0[place];
         let database = self.database;
         let keys = spec.keys.among(&arguments).map(|name| Key::new(database, &name[..])).collect();
-        let plan = self.handle(node, spec, Arguments::new(arguments));
-        Part { command: place, database, keys, plan: plan.unwrap_or_else(|error| Plan::Local(error.into())) }
+        let plan = match self.handle(node, spec, Arguments::new(arguments)) {
+            Ok(Plan::Loading(loading)) => loading.into_write(),
+            Ok(plan) => plan,
+            Err(error) => Plan::Local(error.into()),
+        };
+        Part { command: place, database, keys, plan }
     }
 }
 

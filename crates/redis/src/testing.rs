@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use consensus::Heard;
 use domain::{
-    Action, Answer, Command, Expiry, Interest, Key, LogTime, NodeId, Position, SetCondition, Stamp, State,
-    WallZero,
+    Action, Answer, Command, Expiry, Interest, Key, LogTime, NodeId, Position, Serial, SetCondition, Stamp,
+    State, WallZero,
 };
 use futures_util::FutureExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -177,6 +177,10 @@ impl Group for Model {
         }
     }
 
+    fn scripts_flushed(&self) -> Serial {
+        self.0.lock().state.scripts().flushed()
+    }
+
     fn standing(&self) -> Standing {
         let inner = self.0.lock();
         let at = |id: u64| {
@@ -217,8 +221,9 @@ impl Look for Model {
         let inner = self.0.lock();
         let clock = LogTime::from_ms(inner.now_ms);
         let wall_zero = WallZero::from_ns(WALL_MS * 1_000_000);
-        let leader = NodeId(2);
-        look(&View { state: &inner.state, clock, wall_zero, leader, term: 3, active: Some(leader) })
+        let (state, leader) = (&inner.state, NodeId(2));
+        let (scripts, active) = (state.scripts(), Some(leader));
+        look(&View { state, scripts, clock, wall_zero, leader, term: 3, active })
     }
 }
 
@@ -270,9 +275,11 @@ impl Bench {
             sleep: Arc::new(|_| futures_util::future::ready(()).boxed()),
         };
         let listening = model.clone();
+        let flushing = model.clone();
         let seams = Seams {
             standing: Box::new(move || standing.standing()),
             listen: Box::new(move |interest| listening.listen(interest)),
+            scripts_flushed: Box::new(move || flushing.scripts_flushed()),
         };
         let node = Arc::new(Node::new(options, &environment, seams));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
@@ -303,6 +310,7 @@ impl Bench {
             Plan::BlockingPop(pop) => finish(pop.execute(&self.model, &self.node)),
             Plan::Edit(edit) => finish(edit.execute(&self.model, &self.node)),
             Plan::Subscription { ask, .. } => ask(&mut self.node.hub.lock()),
+            Plan::Loading(loading) => finish(loading.execute(&self.model)),
             Plan::Script(evaluation) => finish(evaluation.execute(&self.model, &self.node)),
             Plan::Transaction(transaction) => finish(transaction.execute(&self.model, &self.node)),
             Plan::Walk(mut walk) => loop {

@@ -240,6 +240,7 @@ fn reply(parts: Vec<Part>, done: Done, node: &Node) -> Reply {
                 | Plan::BlockingPop(_)
                 | Plan::Edit(_)
                 | Plan::Script(_)
+                | Plan::Loading(_)
                 | Plan::Transaction(_),
                 None,
             ) => {

@@ -1,6 +1,6 @@
 //! The one encoding of a command.
 
-use domain::{Action, NodeId, Published};
+use domain::{Action, NodeId, Published, Script};
 
 use crate::error::{known, required, u128_of};
 use crate::key::{bytes_of, database_of, key_of, set_condition_of, set_condition_parts, token_of, value_of};
@@ -105,6 +105,11 @@ impl From<&Action> for kind::Action {
                 sharded: *sharded,
             }),
 
+            Action::LoadScript(script) => {
+                Self::LoadScript(log::LoadScript { source: bytes_of(script.source()) })
+            }
+            Action::FlushScripts => Self::FlushScripts(log::FlushScripts {}),
+
             Action::Transaction { guards, actions } => Self::Transaction(log::Transaction {
                 guards: guards.iter().map(Into::into).collect(),
                 actions: actions
@@ -201,6 +206,11 @@ impl TryFrom<kind::Action> for Action {
             kind::Action::Publish(log::Publish { channel, message, sharded }) => {
                 Self::Publish(Published { channel: value_of(&channel), message: value_of(&message), sharded })
             }
+
+            kind::Action::LoadScript(log::LoadScript { source }) => {
+                Self::LoadScript(Script::new(value_of(&source)))
+            }
+            kind::Action::FlushScripts(log::FlushScripts {}) => Self::FlushScripts,
 
             kind::Action::Transaction(log::Transaction { guards, actions }) => Self::Transaction {
                 guards: guards.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,

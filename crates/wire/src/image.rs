@@ -1,5 +1,5 @@
-//! The state in a snapshot: one head, then a row for each key, outcome, tenure, sealed history file and audit
-//! record, in that order, each behind its length, packed into blocks.
+//! The state in a snapshot: one head, then a row for each key, outcome, tenure, sealed history file, audit record and
+//! script, in that order, each behind its length, packed into blocks.
 //!
 //! What is decoded has its rows in order, none twice and none missing. Whether it is the state that was encoded
 //! is for [`domain::State::from_image`] to say, by the digest that came with it.
@@ -10,12 +10,12 @@ use bytes::{Bytes, BytesMut};
 use domain::once::Remembered;
 use domain::{
     Checkpoint, Digest, Entry, Epoch, Image, Key, LogTime, Members, NodeId, Outcome, RequestId, RowCounts,
-    Serial,
+    Script, Serial,
 };
 use prost::Message;
 
 use crate::error::{required, u128_of};
-use crate::key::{key_of, token_of};
+use crate::key::{bytes_of, key_of, token_of, value_of};
 use crate::log::row::Row;
 use crate::outcome::outcome_parts;
 use crate::record::{report_digest, u128_bytes};
@@ -34,7 +34,8 @@ pub fn encode_state(image: &Image, digest: Digest) -> impl Iterator<Item = Bytes
     let tenures = image.tenures.iter().map(|tenure| Row::Tenure(tenure.into()));
     let sealed = image.sealed.iter().map(|sealed| Row::Sealed(sealed.into()));
     let audits = image.tail.iter().map(|record| Row::Audit(record.into()));
-    pack(head.chain(keys).chain(outcomes).chain(tenures).chain(sealed).chain(audits))
+    let scripts = image.scripts.iter().map(|script| Row::Script(script_row(script)));
+    pack(head.chain(keys).chain(outcomes).chain(tenures).chain(sealed).chain(audits).chain(scripts))
 }
 
 fn pack(rows: impl Iterator<Item = Row> + Send) -> impl Iterator<Item = Bytes> + Send {
@@ -71,16 +72,19 @@ pub(crate) fn head(image: &Image, counts: RowCounts, digest: Digest) -> log::Hea
         history_chain: u128_bytes(image.chain),
         counts: Some(row_counts(counts)),
         traces: image.traces.as_ref().map(Into::into),
+        scripts_flushed: image.scripts_flushed.0,
     }
 }
 
-fn row_counts(RowCounts { keys, outcomes, tenures, sealed, audits }: RowCounts) -> log::RowCounts {
+fn row_counts(counts: RowCounts) -> log::RowCounts {
+    let RowCounts { keys, outcomes, tenures, sealed, audits, scripts } = counts;
     log::RowCounts {
         keys: keys as u64,
         outcomes: outcomes as u64,
         tenures: tenures as u64,
         sealed: sealed as u64,
         audits: audits as u64,
+        scripts: scripts as u64,
     }
 }
 
@@ -104,11 +108,15 @@ pub(crate) fn outcome_row(id: RequestId, row: &Remembered) -> log::OutcomeRow {
     log::OutcomeRow { id: Some(id.into()), outcome, until_ns: until.as_ns() }
 }
 
+pub(crate) fn script_row(script: &Script) -> log::ScriptRow {
+    log::ScriptRow { source: bytes_of(script.source()) }
+}
+
 /// Puts an image together again, block by block. After an error it is of no more use.
 ///
 /// Invariants:
 /// * The head comes first and once; the kinds of row after it come in their order.
-/// * Keys and the ids of outcomes strictly ascend, so that none can stand for two rows.
+/// * Keys, the ids of outcomes and the names of scripts strictly ascend, so that none can stand for two rows.
 #[derive(Debug, Default)]
 pub struct StateDecoder {
     /// What the head said; `None` before it.
@@ -164,6 +172,11 @@ impl StateDecoder {
             Row::Tenure(tenure) => self.image.tenures.push(tenure.try_into()?),
             Row::Sealed(sealed) => self.image.sealed.push(sealed.try_into()?),
             Row::Audit(record) => self.image.tail.push(record.try_into()?),
+            Row::Script(log::ScriptRow { source }) => {
+                let script = Script::new(value_of(&source));
+                ascending("ScriptRow", self.image.scripts.last().map(Script::sha).as_ref(), &script.sha())?;
+                self.image.scripts.push(script);
+            }
         }
         Ok(())
     }
@@ -186,6 +199,7 @@ impl StateDecoder {
             serial: Serial(head.serial),
             now: LogTime::from_ns(head.now_ns),
             traces: head.traces.map(TryInto::try_into).transpose()?,
+            scripts_flushed: Serial(head.scripts_flushed),
             members: Members {
                 voters: nodes("Head.voters", head.voters)?,
                 learners: nodes("Head.learners", head.learners)?,
@@ -207,6 +221,7 @@ fn rank(row: &Row) -> u8 {
         Row::Tenure(_) => 3,
         Row::Sealed(_) => 4,
         Row::Audit(_) => 5,
+        Row::Script(_) => 6,
     }
 }
 

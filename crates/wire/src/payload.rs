@@ -10,7 +10,7 @@ use crate::{DecodeError, log};
 /// The newest format of entries that this program reads. It writes each in the oldest that has all that is in it, so that
 /// nodes of the release before go on until a new kind of command is used.
 ///
-/// 2: transactions, copies of keys, changes of elements, messages.
+/// 2: transactions, copies of keys, changes of elements, messages, scripts.
 pub const FORMAT_VERSION: u32 = 2;
 const FORMAT_VERSION_MIN: u32 = 1;
 
@@ -46,7 +46,12 @@ fn version(payload: &Payload) -> u32 {
     let is_new = |command: &Command| {
         matches!(
             command.action,
-            Action::Transaction { .. } | Action::Copy { .. } | Action::Alter { .. } | Action::Publish(_)
+            Action::Transaction { .. }
+                | Action::Copy { .. }
+                | Action::Alter { .. }
+                | Action::Publish(_)
+                | Action::LoadScript(_)
+                | Action::FlushScripts
         )
     };
     match payload {

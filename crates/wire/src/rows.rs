@@ -6,7 +6,7 @@
 use domain::{Changes, Digest, Key, RequestId};
 use prost::Message;
 
-use crate::image::{head, key_row, outcome_row};
+use crate::image::{head, key_row, outcome_row, script_row};
 use crate::log;
 use crate::log::row::Row;
 
@@ -16,9 +16,10 @@ const OUTCOMES: &str = "outcomes";
 const TENURES: &str = "tenures";
 const SEALED: &str = "sealed";
 const AUDITS: &str = "audits";
+const SCRIPTS: &str = "scripts";
 
 /// The tables, in the order of the rows of a snapshot.
-pub const TABLES: [&str; 6] = [HEAD, KEYS, OUTCOMES, TENURES, SEALED, AUDITS];
+pub const TABLES: [&str; 7] = [HEAD, KEYS, OUTCOMES, TENURES, SEALED, AUDITS, SCRIPTS];
 
 /// What a store is to keep under a key of one of the [`TABLES`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +49,16 @@ pub fn encode_changes(changes: &Changes, digest: Digest) -> impl Iterator<Item =
     let audits = changes.audits.iter().map(|(serial, record)| {
         stored(AUDITS, ordered(serial.0), record.as_ref().map(|record| Row::Audit(record.into())))
     });
+    let scripts = changes.scripts.iter().map(|(sha, script)| {
+        stored(SCRIPTS, sha.as_bytes().into(), script.as_ref().map(|script| Row::Script(script_row(script))))
+    });
     std::iter::once(stored(HEAD, Vec::new(), Some(head)))
         .chain(keys)
         .chain(outcomes)
         .chain(tenures)
         .chain(sealed)
         .chain(audits)
+        .chain(scripts)
 }
 
 fn stored(table: &'static str, key: Vec<u8>, row: Option<Row>) -> StoredRow {

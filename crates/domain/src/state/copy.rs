@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::State;
-use crate::Digest;
 use crate::changes::{Changes, Extent, RowCounts, TakenChanges};
 use crate::digest::Feed;
 use crate::history::{AuditRecord, History};
 use crate::image::{Frozen, Image, WrongDigest};
+use crate::{Digest, Scripts};
 
 // The whole.
 impl State {
@@ -20,6 +20,7 @@ impl State {
         if let Some(traces) = &self.keys.traces {
             traces.feed(&mut feed);
         }
+        self.scripts.feed(&mut feed);
         feed.u64(self.outcomes.len() as u64).u128(self.outcomes.sum().get());
         self.members.feed(&mut feed);
         self.tenures.feed(&mut feed);
@@ -40,6 +41,7 @@ impl State {
             tenures: self.tenures.iter().cloned().collect(),
             sealed: self.history.sealed.clone(),
             tail: self.history.tail.clone(),
+            scripts: self.scripts.iter().collect(),
             ..self.single()
         };
         Frozen { image, outcomes: self.outcomes.freeze() }
@@ -52,6 +54,7 @@ impl State {
             serial: self.serial,
             now: self.now,
             traces: self.keys.traces.clone(),
+            scripts_flushed: self.scripts.flushed(),
             members: self.members.clone(),
             checkpoint: self.checkpoint.clone(),
             chain: self.history.chain,
@@ -65,6 +68,7 @@ impl State {
             epoch: image.epoch,
             serial: image.serial,
             now: image.now,
+            scripts: Scripts::restored(image.scripts, image.scripts_flushed),
             members: image.members,
             tenures: image.tenures.into_iter().collect(),
             checkpoint: image.checkpoint,
@@ -103,6 +107,7 @@ impl State {
         self.tenures.touched.track(everything);
         self.history.sealed_touched.track(everything);
         self.history.tail_touched.track(everything);
+        self.scripts.touched.track(everything);
     }
 
     /// How much [`State::take_changes`] would give.
@@ -113,6 +118,7 @@ impl State {
         self.tenures.touched.add_to(&mut extent);
         self.history.sealed_touched.add_to(&mut extent);
         self.history.tail_touched.add_to(&mut extent);
+        self.scripts.touched.add_to(&mut extent);
         extent
     }
 
@@ -122,7 +128,7 @@ impl State {
             self.track_changes(false);
             return TakenChanges::Everything(self.freeze());
         }
-        let Self { keys, outcomes, tenures, history, .. } = self;
+        let Self { keys, outcomes, tenures, history, scripts, .. } = self;
         let sealed = history.sealed_touched.take();
         let audits = history.tail_touched.take();
         TakenChanges::Rows(Changes {
@@ -132,12 +138,14 @@ impl State {
             tenures: rows(tenures.touched.take(), |term| tenures.get(*term).cloned()),
             sealed: sealed.into_iter().filter_map(|number| history.sealed(number).copied()).collect(),
             audits: rows(audits, |serial| history.get(*serial).cloned()),
+            scripts: rows(scripts.touched.take(), |sha| scripts.get(sha)),
             counts: RowCounts {
                 keys: keys.len(),
                 outcomes: outcomes.len(),
                 tenures: tenures.len(),
                 sealed: history.sealed.len(),
                 audits: history.tail.len(),
+                scripts: scripts.len(),
             },
             single: self.single(),
         })

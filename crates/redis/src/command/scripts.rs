@@ -1,12 +1,13 @@
 //! `EVAL` and `SCRIPT`. A script that does what one action does becomes that action; every other one is run.
 
-use std::sync::Arc;
+use domain::Sha1;
 
 use super::{Arity, Call, Subcommand};
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, Program};
+use crate::loading::Loading;
 use crate::metrics::Count;
 use crate::plan::Plan;
-use crate::script::{self, Inputs, Meaning, Script, Site};
+use crate::script::{self, Inputs, Script, Site};
 use crate::{Error, Reply};
 
 pub(super) fn eval(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -38,8 +39,12 @@ fn evaluate_sha(call: &mut Call<'_>, read_only: bool) -> Result<Plan, Error> {
         return Err(Error::NoScript);
     }
     let inputs = inputs(call)?;
-    let script = call.node.scripts.lock().get(&sha).ok_or(Error::NoScript)?;
-    run(call, script, inputs, read_only)
+    let sha = Sha1::parse(&sha).ok_or(Error::NoScript)?;
+    let known = call.node.scripts().get(&sha);
+    match known {
+        Some(script) => run(call, script, inputs, read_only),
+        None => Ok(evaluation(call, Program::Named(sha), inputs, read_only)),
+    }
 }
 
 const SHA_DIGITS: usize = 40;
@@ -60,25 +65,29 @@ fn run(call: &Call<'_>, script: Script, inputs: Inputs, read_only: bool) -> Resu
         }
         _ => {}
     }
-    metrics.scripts_unrecognised.add(1);
+    Ok(evaluation(call, Program::Known(source), inputs, read_only))
+}
+
+fn evaluation(call: &Call<'_>, program: Program, inputs: Inputs, read_only: bool) -> Plan {
+    call.node.metrics.scripts_unrecognised.add(1);
     let Inputs { keys, arguments } = inputs;
     let inputs = lua::Inputs { keys, arguments, seed: call.node.seed() };
     let session = call.session.clone();
-    Ok(Plan::Script(Box::new(Evaluation { script: source, inputs, session, read_only })))
+    Plan::Script(Box::new(Evaluation { program, inputs, session, read_only }))
 }
 
 /// Understands a script and remembers it, as Redis does with every one that it is sent.
 fn load(call: &Call<'_>, source: bytes::Bytes) -> Result<Script, Error> {
     let wrong = |error: lua::Error| Error::Custom(error.to_string());
     let source = lua::Script::new(source).map_err(wrong)?;
-    let known = call.node.scripts.lock().get(source.sha().as_bytes());
+    let sha = Sha1::parse(source.sha().as_bytes());
+    let known = sha.and_then(|sha| call.node.scripts().get(&sha));
     if let Some(script) = known {
         return Ok(script);
     }
     call.node.compiler.lock().check(&source).map_err(wrong)?;
-    let meaning = Meaning::read(&source).ok().map(Arc::new);
-    let script = Script { source: Arc::new(source), meaning };
-    call.node.scripts.lock().put(script.clone());
+    let script = Script::read(source);
+    call.node.scripts().put(script.clone());
     Ok(script)
 }
 
@@ -137,20 +146,32 @@ pub(super) static SUBCOMMANDS: &[Subcommand] = &[
 fn script_load(call: &mut Call<'_>) -> Result<Plan, Error> {
     let source = call.arguments.take()?;
     let script = load(call, source)?;
-    Ok(Plan::Local(Reply::text(script.source.sha().to_owned())))
+    Ok(Plan::Loading(Loading::Load(domain::Script::new(&script.source.source()[..]))))
 }
 
 fn exists(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let mut found = Vec::new();
+    let scripts = call.node.scripts();
+    let mut asked = Vec::new();
     while let Ok(sha) = call.arguments.take() {
-        found.push(Reply::flag(call.node.scripts.lock().get(&sha).is_some()));
+        let sha = Sha1::parse(&sha);
+        asked.push((sha, sha.is_some_and(|sha| scripts.get(&sha).is_some())));
     }
-    Ok(Plan::Local(Reply::Array(found)))
+    let as_of = scripts.flushed();
+    drop(scripts);
+    Ok(Plan::read(move |view| {
+        // What this node remembers is of before a flush that it had not heard of.
+        let is_so = view.scripts.flushed() == as_of;
+        let found = asked.iter().map(|(sha, here)| {
+            Reply::flag(*here && is_so || sha.is_some_and(|sha| view.scripts.contains(&sha)))
+        });
+        Reply::Array(found.collect())
+    }))
 }
 
 fn flush(call: &mut Call<'_>) -> Result<Plan, Error> {
     let _ = call.arguments.word("async") || call.arguments.word("sync");
-    call.arguments.finish()?;
-    call.node.scripts.lock().clear();
-    Ok(Plan::ok())
+    call.arguments.finish().map_err(|_| Error::ScriptFlushOption)?;
+    // What comes behind it in a pipeline is understood before it is done.
+    call.node.scripts().clear();
+    Ok(Plan::Loading(Loading::Flush))
 }

@@ -1,10 +1,12 @@
-//! The scripts that this node remembers by their SHA-1, so that `EVALSHA` finds them.
+//! The scripts that this node remembers by their SHA-1, so that `EVALSHA` finds them: what it was sent, understood.
 //!
-//! A cache and no more: whoever asks another node, or after a restart, gets `NOSCRIPT` and sends the script again, as
-//! every client does with Redis.
+//! A cache and no more. What was loaded is in the state of the group and is looked for there when it is not here; what was
+//! only evaluated is known to this node alone, until it is restarted or has met [`SCRIPTS_MAX`] others.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use domain::{Serial, Sha1};
 
 use super::Unsupported;
 use super::parser::{self, Block};
@@ -32,22 +34,51 @@ pub(crate) struct Script {
     pub(crate) meaning: Option<Arc<Meaning>>,
 }
 
+impl Script {
+    pub(crate) fn read(source: lua::Script) -> Self {
+        let meaning = Meaning::read(&source).ok().map(Arc::new);
+        Self { source: Arc::new(source), meaning }
+    }
+
+    fn sha(&self) -> Sha1 {
+        Sha1::parse(self.source.sha().as_bytes()).expect("it is forty digits")
+    }
+}
+
 /// At most [`SCRIPTS_MAX`]; beyond that the script that came first goes first.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    scripts: BTreeMap<String, Script>,
-    order: VecDeque<String>,
+    scripts: BTreeMap<Sha1, Script>,
+    order: VecDeque<Sha1>,
+    /// The last flush that this node knows of: all these are of after it.
+    flushed: Serial,
 }
 
 impl Cache {
-    /// `sha` in any case, as Redis takes it.
-    pub(crate) fn get(&self, sha: &[u8]) -> Option<Script> {
-        let sha = std::str::from_utf8(sha).ok()?.to_ascii_lowercase();
-        self.scripts.get(&sha).cloned()
+    pub(crate) fn get(&self, sha: &Sha1) -> Option<Script> {
+        self.scripts.get(sha).cloned()
+    }
+
+    pub(crate) fn flushed(&self) -> Serial {
+        self.flushed
+    }
+
+    /// Forgets what is of before this flush.
+    pub(crate) fn flushed_at(&mut self, flushed: Serial) {
+        if flushed > self.flushed {
+            *self = Self { flushed, ..Self::default() };
+        }
+    }
+
+    /// Takes over what the group had when that was its last flush.
+    pub(crate) fn put_as_of(&mut self, flushed: Serial, script: Script) {
+        if flushed == self.flushed {
+            self.put(script);
+        }
     }
 
     pub(crate) fn put(&mut self, script: Script) {
-        let sha = script.source.sha().to_owned();
+        let sha = script.sha();
         if self.scripts.contains_key(&sha) {
             return;
         }
@@ -56,12 +87,12 @@ impl Cache {
         {
             self.scripts.remove(&oldest);
         }
-        self.order.push_back(sha.clone());
+        self.order.push_back(sha);
         self.scripts.insert(sha, script);
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { flushed: self.flushed, ..Self::default() };
     }
 }
 
@@ -69,15 +100,31 @@ impl Cache {
 mod tests {
     use super::*;
 
+    fn script(n: usize) -> Script {
+        Script { source: Arc::new(lua::Script::new(format!("return {n}").into()).unwrap()), meaning: None }
+    }
+
+    #[test]
+    fn nothing_outlives_a_flush() {
+        let mut cache = Cache::default();
+        cache.put(script(1));
+        cache.flushed_at(Serial(5));
+        assert!(cache.get(&script(1).sha()).is_none());
+        cache.put_as_of(Serial(4), script(2));
+        assert!(cache.get(&script(2).sha()).is_none(), "it was found in an old state");
+        cache.put_as_of(Serial(5), script(2));
+        cache.flushed_at(Serial(5));
+        assert!(cache.get(&script(2).sha()).is_some());
+    }
+
     #[test]
     fn the_oldest_script_goes_first() {
         let mut cache = Cache::default();
-        let script = |n: usize| Arc::new(lua::Script::new(format!("return {n}").into()).unwrap());
         for n in 0..=SCRIPTS_MAX {
-            cache.put(Script { source: script(n), meaning: None });
+            cache.put(script(n));
         }
-        assert!(cache.get(script(0).sha().as_bytes()).is_none());
-        assert!(cache.get(script(1).sha().to_ascii_uppercase().as_bytes()).is_some());
+        assert!(cache.get(&script(0).sha()).is_none());
+        assert!(cache.get(&script(1).sha()).is_some());
         assert_eq!((cache.scripts.len(), cache.order.len()), (SCRIPTS_MAX, SCRIPTS_MAX));
     }
 }

@@ -69,6 +69,10 @@ impl Protocol for Leases {
         }
     }
 
+    fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     fn repeats(&self) -> bool {
         true
     }

@@ -110,8 +110,11 @@ struct Client {
 }
 
 /// What a protocol makes of a call.
-trait Protocol: Default {
+trait Protocol {
     async fn call(&mut self, host: &str, id: [u8; 16], key: &str, call: &Call) -> Answered;
+
+    /// Whatever may still arrive on the connection is of no more use.
+    fn disconnect(&mut self);
 
     /// Whether a call that was not answered may be sent again under its id.
     fn repeats(&self) -> bool;
@@ -145,10 +148,11 @@ impl Clients {
             tokens: BTreeMap::new(),
         };
         let all: Vec<Client> = (1..=plan.clients + READERS).map(client).collect();
+        let loaded = Arc::default();
         // One host for all: each costs time at every step, and no fault concerns them.
         sim.client("clients", async move {
             let work = all.into_iter().map(async |client| match client.id % 2 {
-                0 => client.work(phases.clone(), redis::Redis::default()).await,
+                0 => client.work(phases.clone(), redis::Redis::new(Arc::clone(&loaded))).await,
                 _ => client.work(phases.clone(), lease::Leases::default()).await,
             });
             join_all(work).await;
@@ -251,7 +255,7 @@ impl Client {
                 }
                 Answered::Refused | Answered::Unreachable => {}
             }
-            *protocol = Default::default();
+            protocol.disconnect();
             if !protocol.repeats() || now_ns() - invoked_ns > REPEAT_WITHIN_NS {
                 break Outcome::Unknown;
             }

@@ -1,10 +1,11 @@
 //! Clients of the Redis protocol, with the scripts that lock libraries send.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Loaded};
 use super::resp::{Connection, Value};
 use super::{Answered, Calls, Client, Family, Protocol, returned};
 use crate::judge::{Call, Condition, Operation, Reply, TimeLeft};
@@ -16,9 +17,15 @@ const DELETE_IF: &str =
 
 const EXPIRE_IF: &str = "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('pexpire',KEYS[1],ARGV[2]) else return 0 end";
 
-#[derive(Default)]
 pub(super) struct Redis {
     connection: Option<(String, Connection)>,
+    loaded: Arc<Loaded>,
+}
+
+impl Redis {
+    pub(super) fn new(loaded: Arc<Loaded>) -> Self {
+        Self { connection: None, loaded }
+    }
 }
 
 impl Protocol for Redis {
@@ -32,7 +39,7 @@ impl Protocol for Redis {
         };
         let parts = request(key, call);
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let said = Dialect::of(id).say(&mut connection, key, call, &parts).await;
+        let said = Dialect::of(id).say(&mut connection, &self.loaded, key, call, &parts).await;
         // After an error something may still be queued or watched.
         if matches!(said, Ok(ref value) if !matches!(value, Value::Error(_))) {
             self.connection = Some((host.to_owned(), connection));
@@ -46,6 +53,10 @@ impl Protocol for Redis {
             },
             Err(_) => Answered::Unknown,
         }
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
     }
 
     fn repeats(&self) -> bool {

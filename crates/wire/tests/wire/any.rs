@@ -9,8 +9,8 @@ use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, Lease, ListChange, LogTime, Made, Members,
     NodeId, Once, Outcome, Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange,
-    SealedHistory, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, State, Tenure, Token,
-    Traces, Value,
+    Script, SealedHistory, Serial, SetChange, SetCondition, Sha1, Side, SortedSetChange, Stamp, State,
+    Tenure, Token, Traces, Value,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -50,6 +50,10 @@ pub(crate) fn audit_record() -> impl Strategy<Value = AuditRecord> {
         time,
         audit,
     })
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    value().prop_map(Script::new)
 }
 
 fn request_id() -> impl Strategy<Value = RequestId> {
@@ -166,7 +170,8 @@ fn action() -> impl Strategy<Value = Action> {
         ];
     let publish = (value(), value(), any::<bool>())
         .prop_map(|(channel, message, sharded)| Action::Publish(Published { channel, message, sharded }));
-    let on_keys = prop_oneof![8 => keys, 3 => leases, 1 => publish].boxed();
+    let scripts = prop_oneof![script().prop_map(Action::LoadScript), Just(Action::FlushScripts)];
+    let on_keys = prop_oneof![8 => keys, 3 => leases, 1 => publish, 1 => scripts].boxed();
     let transaction = (vec(guard(), 0..4), vec(on_keys.clone(), 0..4))
         .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
     prop_oneof![11 => on_keys, 6 => cluster, 2 => transaction]
@@ -363,7 +368,7 @@ fn sealed() -> impl Strategy<Value = SealedHistory> {
 
 /// An image with whatever in it; its rows are in order, as those of a state are.
 pub(crate) fn image() -> impl Strategy<Value = Image> {
-    let single = (0_u16..512, any::<u64>(), time(), members(), any::<u128>(), option::of(traces()));
+    let single = (0_u16..512, any::<[u64; 2]>(), time(), members(), any::<u128>(), option::of(traces()));
     let checkpoint = (any::<u64>(), btree_map(node(), any::<u128>(), 0..4))
         .prop_map(|(index, reports)| Checkpoint { index, reports });
     let remembered =
@@ -374,24 +379,31 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
         vec(tenure(), 0..5),
         vec(sealed(), 0..4),
         vec(audit_record(), 0..5),
+        vec(script(), 0..4),
     );
-    (single, checkpoint, rows).prop_map(|(single, checkpoint, (keys, outcomes, tenures, sealed, tail))| {
-        let (epoch, serial, now, members, chain, traces) = single;
-        Image {
-            epoch: Epoch::new(epoch).expect("below 512"),
-            serial: Serial(serial),
-            now,
-            keys: keys.into_iter().collect(),
-            traces,
-            outcomes: BTreeMap::into_iter(outcomes).collect(),
-            members,
-            tenures,
-            checkpoint,
-            sealed,
-            tail,
-            chain,
-        }
-    })
+    (single, checkpoint, rows).prop_map(
+        |(single, checkpoint, (keys, outcomes, tenures, sealed, tail, scripts))| {
+            let (epoch, [serial, flushed], now, members, chain, traces) = single;
+            let scripts: BTreeMap<Sha1, Script> =
+                scripts.into_iter().map(|script| (script.sha(), script)).collect();
+            Image {
+                epoch: Epoch::new(epoch).expect("below 512"),
+                serial: Serial(serial),
+                now,
+                keys: keys.into_iter().collect(),
+                traces,
+                outcomes: BTreeMap::into_iter(outcomes).collect(),
+                members,
+                tenures,
+                checkpoint,
+                sealed,
+                tail,
+                chain,
+                scripts: scripts.into_values().collect(),
+                scripts_flushed: Serial(flushed),
+            }
+        },
+    )
 }
 
 /// The digest that a state made of this image has.

@@ -225,6 +225,16 @@ fn rows_out_of_place_are_errors() {
     assert_eq!(what(rows(vec![head(none()), key("a"), key("a")])), "KeyRow.key", "a key twice");
     assert_eq!(what(rows(vec![head(none()), key("a")])), "Head.counts", "a row too many");
     assert_eq!(what(rows(vec![head(log::RowCounts { keys: 1, ..none() })])), "Head.counts", "a row too few");
+    let script = |source: &'static str| Row::Script(log::ScriptRow { source: source.into() });
+    let two = || head(log::RowCounts { scripts: 2, ..none() });
+    assert!(rows(vec![two(), script("return 2"), script("return 1")]).is_ok(), "in the order of their SHA-1");
+    assert_eq!(what(rows(vec![two(), script("return 1"), script("return 2")])), "ScriptRow", "out of order");
+    assert_eq!(
+        what(rows(vec![two(), script("return 1"), script("return 1")])),
+        "ScriptRow",
+        "a script twice"
+    );
+    assert_eq!(what(rows(vec![two(), script("return 1"), key("a")])), "Row", "a key after a script");
     let trace = |place| log::Trace { place, serial: 1 };
     for removals in [vec![trace(2), trace(2)], vec![trace(1 << 16)]] {
         let Row::Head(plain) = head(none()) else { unreachable!("it makes a head") };

@@ -5,8 +5,8 @@ use domain::once::Remembered;
 use domain::{
     Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
     ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
-    Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, SealedHistory, Serial,
-    SetChange, SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
+    Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script, SealedHistory,
+    Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
 };
 use std::sync::Arc;
 
@@ -138,6 +138,7 @@ fn image() -> Image {
         sealed: vec![SealedHistory { number: 1, first: Serial(1), last: Serial(2), records: 2, chain: 0xef }],
         tail: vec![AuditRecord { serial: Serial(7), term: 2, time: LogTime::from_ms(1), audit }],
         chain: 0xef,
+        ..Image::default()
     }
 }
 
@@ -159,7 +160,7 @@ fn the_encoding_is_the_one_on_disks() {
     assert_eq!(now, include_str!("format_1.txt"), "the encoding has changed:\n{now}");
 }
 
-/// What version 2 has beyond version 1: transactions …
+/// What version 2 has beyond version 1: transactions, copies, messages, scripts …
 #[test]
 fn the_encoding_of_version_2_is_the_one_on_disks() {
     let key = || Key::new(1, *b"k");
@@ -182,6 +183,8 @@ fn the_encoding_of_version_2_is_the_one_on_disks() {
             remembered(1, Answer::All(vec![Answer::Count(2), Answer::Refused(Refusal::NotOnKeys)])),
             remembered(2, Answer::Conflict),
         ],
+        scripts: vec![Script::new(*b"s")],
+        scripts_flushed: Serial(3),
         ..Image::default()
     };
     let mut now = format!("transaction {}\n", hex(&wire::encode_payload(&transaction)));
@@ -193,6 +196,12 @@ fn the_encoding_of_version_2_is_the_one_on_disks() {
         "publish {}\n",
         hex(&wire::encode_payload(&batch(vec![Command::harmless(publish)])))
     ));
+    for (name, action) in
+        [("load-script", Action::LoadScript(Script::new(*b"s"))), ("flush-scripts", Action::FlushScripts)]
+    {
+        let payload = batch(vec![Command::harmless(action)]);
+        now.push_str(&format!("{name} {}\n", hex(&wire::encode_payload(&payload))));
+    }
     for block in wire::encode_state(&image, Digest(0xab)) {
         now.push_str(&format!("state {}\n", hex(&block)));
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 use tests::cluster::Cluster;
-use tests::resp::{Connection, Value};
-use tests::{figures, suite};
+use tests::resp::{self, Connection, Value};
+use tests::{figures, suite, wait};
 use tokio::task::JoinSet;
 
 /// Reads and writes as two commands: two of them at the same time would count one.
@@ -66,6 +67,59 @@ fn what_scripts_read_and_write_is_one_step() {
         ensure!(seen == expected, "each count is given once: {seen:?}");
         figures::record("scripts_count", &serde_json::json!({ "counts": seen.len() }))
     });
+}
+
+/// From a kill to the first answer of a node that was started again.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+#[test]
+fn what_was_loaded_is_found_through_every_node_until_it_is_flushed() {
+    suite::beside("scripts_loaded", async {
+        let mut cluster = Cluster::start().await?;
+        let leader = cluster.wait_ready().await?.leader.context("a ready cluster has a leader")?;
+        let loaded = resp::ask(cluster.redis(1), &["SCRIPT", "LOAD", COUNT]).await?;
+        let sha = loaded.text()?;
+        let mut last = 0;
+        for node in [2, 3, 1] {
+            last = count_on(cluster.redis(node), sha, last).await?;
+        }
+        let pid = cluster.pid(leader).await?;
+        cluster.signal_pid(leader, pid, Signal::KILL)?;
+        // The dead one last: it begins with nothing that it has not read from its disk.
+        for node in [1, 2, 3].into_iter().filter(|node| *node != leader).chain([leader]) {
+            last = count_on(cluster.redis(node), sha, last).await?;
+        }
+        cluster.wait_ready().await?;
+        for (node, pid) in cluster.pids().await? {
+            cluster.signal_pid(node, pid, Signal::KILL)?;
+        }
+        for node in [1, 2, 3] {
+            last = count_on(cluster.redis(node), sha, last).await?;
+        }
+        cluster.wait_ready().await?;
+        resp::ask(cluster.redis(2), &["SCRIPT", "FLUSH"]).await?;
+        for node in [1, 2, 3] {
+            let mut connection = Connection::open(cluster.redis(node)).await?;
+            let exists = connection.ask(&["SCRIPT", "EXISTS", sha]).await?;
+            ensure!(exists == Value::Array(vec![Value::Integer(0)]), "node {node}: {exists:?}");
+            let said = connection.call(&["EVALSHA", sha, "1", "n"]).await?;
+            ensure!(said.error().is_some_and(|error| error.starts_with("NOSCRIPT")), "node {node}: {said:?}");
+        }
+        figures::record("scripts_loaded", &serde_json::json!({ "counts": last }))
+    });
+}
+
+/// Counts by the script that was loaded, as soon as the node answers. What was not answered may have counted too.
+async fn count_on(port: u16, sha: &str, last: i64) -> Result<i64> {
+    let said = wait::until(ANSWERS_WITHIN, "an answer", || async {
+        let said = Connection::open(port).await?.call(&["EVALSHA", sha, "1", "n"]).await?;
+        let is_none = |error: &str| error.starts_with("LOADING") || error.starts_with("TIMEOUT");
+        Ok((!said.error().is_some_and(is_none)).then_some(said))
+    })
+    .await?;
+    let count = said.integer()?;
+    ensure!(count > last, "{count} after {last}");
+    Ok(count)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use tests::cluster::{Cluster, Options};
 use tests::ledger::{self, Ledger};
 use tests::load::{self, Load};
-use tests::resp::Connection;
+use tests::resp::{self, Connection};
 use tests::{figures, grpc, suite, wait};
 use wire::v1::{NodeStatus, StatusRequest};
 
@@ -22,6 +22,8 @@ fn a_follower_that_was_away_too_long_comes_back_by_snapshot() {
         let stopped_at = node_status(&cluster, away).await?.last_log;
         cluster.signal(away, Signal::STOP).await?;
 
+        let loaded = resp::ask(cluster.redis(leader), &["SCRIPT", "LOAD", "return KEYS[1]"]).await?;
+        let sha = loaded.text()?;
         // Clients of the two others, until the log that it needs is gone.
         let [one, other] = [leader, 6 - leader - away].map(|node| cluster.redis(node));
         let ports = [one, other, one];
@@ -53,6 +55,8 @@ fn a_follower_that_was_away_too_long_comes_back_by_snapshot() {
         for ledger in &ledgers {
             ledger.verify(&mut connection).await?;
         }
+        let said = connection.ask(&["EVALSHA", sha, "1", "found"]).await?;
+        ensure!(said.text()? == "found", "a script that was loaded while it was away: {said:?}");
         let digest_index = super::status::digests_agree(&cluster.cli()).await?;
         ensure!(digest_index > stopped_at, "digests compared at {digest_index}, before it went away");
         let acknowledged: u64 = ledgers.iter().map(|ledger| ledger.acknowledged).sum();
