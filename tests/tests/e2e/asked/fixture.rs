@@ -12,11 +12,14 @@ use tests::resp::Connection;
 use tests::{grpc, suite, wait};
 use wire::v1::StatusRequest;
 
-use crate::beside::formats::{self, Counter, DATA, EXPECTED, Expected, Key, Lease};
+use crate::beside::formats::{self, Counter, DATA, EXPECTED, Expected, Key, Lease, Told};
 
-/// The smallest segments, and a snapshot soon: a small directory has a file of every kind.
-const SETTINGS: &str = "[raft]\nsnapshot_entries = 300\n[redis]\nallow_flush = true\n\
-                        [log]\nsegment = \"4MiB\"\nretain = \"8MiB\"\nreserve = \"64MiB\"\n";
+/// The smallest segments: a small directory has a file of every kind.
+const SETTINGS: &str =
+    "[redis]\nallow_flush = true\n[log]\nsegment = \"4MiB\"\nretain = \"8MiB\"\nreserve = \"64MiB\"\n";
+
+/// In the first life; what the second writes stays in the log.
+const SNAPSHOT_SOON: &str = "[raft]\nsnapshot_entries = 300\n";
 
 /// Together more than a segment of the log.
 const FILLERS: usize = 100;
@@ -41,6 +44,74 @@ const UNFINISHED: usize = 200;
 
 /// Longer than anybody keeps this format: log time goes on when the directory is opened.
 const LEASE_MS: &str = "1000000000000";
+
+/// Every kind of command that Redis clients have beside those above, with `*` for the name of the life that it belongs to: the
+/// first is read from the snapshot later, the second from the log.
+const WRITES: &str = "
+    MSET a:* 1 b:* 2
+    SET c:* 1 NX PX 1000000000000
+    SET gone:* 1 PX 1
+    SET taken:* 1
+    GETDEL taken:*
+    GETEX b:* PX 1000000000000
+    PEXPIRE a:* 1000000000000
+    PERSIST a:*
+    INCRBY a:* 5
+    COPY b:* copied:*
+    RENAME copied:* renamed:*
+    COPY renamed:* copied:*
+    LEASE.ACQUIRE kept:* erin PX 1000000000000
+    LEASE.RENEW kept:* erin PX 1000000000000
+    HSET hash:* f 1 g two h three
+    HSETNX hash:* i 4
+    HINCRBY hash:* f 41
+    HDEL hash:* h
+    RPUSH list:* a b c d e f
+    LPUSHX list:* z
+    LSET list:* 1 A
+    LREM list:* 1 c
+    LPOP list:*
+    RPOP list:* 2
+    LTRIM list:* 0 1
+    SADD set:* a b c
+    SREM set:* b
+    ZADD zset:* 1 a 2.5 b inf c -inf d 4 e 5 f 6 g
+    ZINCRBY zset:* 0.1 a
+    ZREM zset:* g
+    ZREMRANGEBYSCORE zset:* (4 5
+    ZREMRANGEBYRANK zset:* 0 0
+    ZPOPMAX zset:*
+    APPEND a:* 7
+    PUBLISH channel:* message
+    SPUBLISH channel:* message
+    SCRIPT LOAD return'loaded:*'
+    WATCH watched:*
+    MULTI
+    GET a:*
+    SET done:* 1
+    HSET done:hash:* f v
+    LPOP none:*
+    INCR hash:*
+    EXEC
+    EVAL return{redis.call('get',KEYS[1]),redis.call('set',KEYS[2],'2'),redis.call('hset',KEYS[3],'f','v')} 3 a:* script:* script:hash:*
+";
+
+/// What is asked of them, when they were written and whenever the directory is opened. `XX` asks whether there is an end.
+const QUESTIONS: &str = "
+    MGET a:* b:* c:* gone:* taken:* copied:* renamed:* done:* script:*
+    PEXPIRE a:* 1000000000000 XX
+    PEXPIRE b:* 1000000000000 XX
+    PEXPIRE c:* 1000000000000 XX
+    PEXPIRE copied:* 1000000000000 XX
+    LEASE.TOKEN kept:* erin
+    HGETALL hash:*
+    HGETALL done:hash:*
+    HGETALL script:hash:*
+    LRANGE list:* 0 -1
+    SMEMBERS set:*
+    ZRANGE zset:* 0 -1 WITHSCORES
+    TYPE zset:*
+";
 
 const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
@@ -68,7 +139,7 @@ fn a_directory_of_the_present_format_is_written() {
 async fn write(data: &Path) -> Result<Expected> {
     let ports = Ports::claim()?;
     let mut file = NodeFile::new(1, data.to_owned(), ports.base + 101);
-    file.settings = SETTINGS.into();
+    file.settings = format!("{SNAPSHOT_SOON}{SETTINGS}");
     let cli = Cli::new(&[file.api()]);
     let mut expected = Expected::default();
 
@@ -87,6 +158,9 @@ async fn write(data: &Path) -> Result<Expected> {
     let filler = "x".repeat(FILLER_BYTES);
     all(&mut redis, FILLERS, &["SET", "filler", &filler]).await?;
     redis.ask(&["DEL", "filler"]).await?;
+    redis.ask(&["SCRIPT", "LOAD", "return 'flushed'"]).await?;
+    redis.ask(&["SCRIPT", "FLUSH"]).await?;
+    everything(&mut redis, &mut expected, "first").await?;
     redis.ask(&["SELECT", "15"]).await?;
     all(&mut redis, FLUSHES, &["FLUSHDB"]).await?;
     redis.ask(&["SELECT", "0"]).await?;
@@ -100,15 +174,17 @@ async fn write(data: &Path) -> Result<Expected> {
     })
     .await?;
     count_on(&mut redis).await?;
-    let file = node.kill().await?;
+    let mut file = node.kill().await?;
 
+    file.settings = SETTINGS.into();
     let node = file.start().await?;
     formats::active(&cli).await?;
     let log = std::fs::read_to_string(node.file.log())?;
     ensure!(log.contains(READ_BACK), "the state store of the first life is of no use");
     let mut redis = Connection::open(node.file.redis_port()).await?;
-    lease(&mut redis, &mut expected, "late", "dave").await?;
     set(&mut redis, &mut expected, 0, "last", "after the snapshot").await?;
+    everything(&mut redis, &mut expected, "second").await?;
+    lease(&mut redis, &mut expected, "late", "dave").await?;
     count_on(&mut redis).await?;
     let count = redis.ask(&["INCR", "orders"]).await?.integer()?;
     expected.counters.push(Counter { key: "orders".into(), count });
@@ -137,6 +213,26 @@ async fn set(
     redis.ask(&["SET", key, value]).await?;
     redis.ask(&["SELECT", "0"]).await?;
     expected.keys.push(Key { database, key: key.into(), value: value.into() });
+    Ok(())
+}
+
+/// Writes in the name of a life, and what is told of it.
+async fn everything(redis: &mut Connection, expected: &mut Expected, life: &str) -> Result<()> {
+    let requests = |table: &str| -> Vec<Vec<String>> {
+        let lines = table.lines().filter(|line| !line.trim().is_empty());
+        lines.map(|line| line.split_whitespace().map(|word| word.replace('*', life)).collect()).collect()
+    };
+    let mut questions = requests(QUESTIONS);
+    for request in requests(WRITES) {
+        let words: Vec<&str> = request.iter().map(String::as_str).collect();
+        let reply = redis.ask(&words).await?;
+        if words.starts_with(&["SCRIPT", "LOAD"]) {
+            questions.push(vec!["EVALSHA".into(), reply.text()?.into(), "0".into()]);
+        }
+    }
+    for question in questions {
+        expected.answers.push(Told::ask(redis, question).await?);
+    }
     Ok(())
 }
 

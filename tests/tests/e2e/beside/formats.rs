@@ -45,6 +45,23 @@ pub(crate) struct Expected {
     pub(crate) tenures: Vec<Value>,
     /// Files below the directory that never change.
     pub(crate) sealed: Vec<String>,
+    /// What is answered the same however often it is asked: nothing before format 2.
+    #[serde(default)]
+    pub(crate) answers: Vec<Told>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) request: Vec<String>,
+    pub(crate) reply: Value,
+}
+
+impl Told {
+    pub(crate) async fn ask(redis: &mut Connection, request: Vec<String>) -> Result<Self> {
+        let words: Vec<&str> = request.iter().map(String::as_str).collect();
+        let reply = as_json(&redis.ask(&words).await?)?;
+        Ok(Self { request, reply })
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,6 +161,10 @@ async fn holds(node: &Node, expected: &mut Expected) -> Result<()> {
         let found = redis.ask(&["LEASE.TOKEN", name, holder]).await?;
         ensure!(found == Reply::Integer(*token), "the lease {name} of {holder}: {found:?}");
     }
+    for Told { request, reply } in &expected.answers {
+        let found = Told::ask(&mut redis, request.clone()).await?.reply;
+        ensure!(found == *reply, "{request:?} is answered with {found} instead of {reply}");
+    }
     let name = format!("new:{}", expected.token_max);
     let grant = redis.ask(&["LEASE.ACQUIRE", &name, "holder", "PX", "60000"]).await?;
     let token = grant.array()?[1].integer()?;
@@ -155,6 +176,15 @@ async fn holds(node: &Node, expected: &mut Expected) -> Result<()> {
         && expected.tenures.iter().zip(history).all(|(recorded, told)| holds_all(told, recorded));
     ensure!(tells_all, "{history:?} does not begin with {:?} and end with the present", expected.tenures);
     Ok(())
+}
+
+fn as_json(reply: &Reply) -> Result<Value> {
+    Ok(match reply {
+        Reply::Null => Value::Null,
+        Reply::Array(replies) => Value::Array(replies.iter().map(as_json).collect::<Result<_>>()?),
+        Reply::Integer(integer) => (*integer).into(),
+        text => text.text()?.into(),
+    })
 }
 
 /// Everything that was told then is told now; a later build may tell more.
