@@ -66,7 +66,7 @@ impl Evaluation {
     ) -> Result<(Reply, Effects), Error> {
         let (evaluation, of, reading) = (self.clone(), node.clone(), reading.clone());
         let run = move |engine: &mut Engine, in_time: &dyn Fn() -> bool| {
-            let mut overlay = Overlay::new(&*reading, of.now_ms(), in_time, evaluation.keys().iter());
+            let mut overlay = Overlay::new(&*reading, in_time, evaluation.keys().iter());
             let reply = evaluation.run_on(&mut overlay, &of, engine)?;
             Ok((reply, overlay.effects()))
         };

@@ -22,7 +22,6 @@ use crate::{Error, Reply};
 
 pub(crate) struct Overlay<'a, L> {
     reading: &'a L,
-    wall_ms: i64,
     /// Whether there is time left.
     in_time: &'a dyn Fn() -> bool,
     round: Round,
@@ -63,7 +62,6 @@ impl<'a, L: Look> Overlay<'a, L> {
     /// With these keys copied at one moment.
     pub(crate) fn new<'k>(
         reading: &'a L,
-        wall_ms: i64,
         in_time: &'a dyn Fn() -> bool,
         keys: impl Iterator<Item = &'k Key>,
     ) -> Self {
@@ -79,7 +77,6 @@ impl<'a, L: Look> Overlay<'a, L> {
         });
         Self {
             reading,
-            wall_ms,
             in_time,
             round,
             scratch,
@@ -168,7 +165,7 @@ impl<'a, L: Look> Overlay<'a, L> {
         let mut answers = Vec::with_capacity(actions.len());
         for action in actions {
             let mut action = action.clone();
-            action.resolve_wall_clock(self.wall_ms);
+            action.resolve_wall_clock(self.round.wall_zero.wall_ms(self.round.clock));
             self.copy(action.changes());
             self.written.extend(action.changes().cloned());
             if let Action::Flush { database, .. } = &action {

@@ -202,7 +202,7 @@ fn try_here<L: Look>(
         _ => part.keys.clone(),
     });
     let keys: Vec<Key> = keys.collect();
-    let mut overlay = Overlay::new(reading, node.now_ms(), in_time, keys.iter());
+    let mut overlay = Overlay::new(reading, in_time, keys.iter());
     let mut seen = Vec::with_capacity(parts.len());
     for part in parts {
         overlay.go_on()?;

@@ -33,8 +33,10 @@ impl Vigil {
 pub(crate) async fn keep(group: &impl Group, node: &Node) {
     let mut changes = group.changes();
     loop {
+        let began = (node.monotonic)();
         prove(group, node).await;
-        let pause = (node.sleep)(PROOF_INTERVAL);
+        let took = (node.monotonic)().saturating_sub(began);
+        let pause = (node.sleep)(PROOF_INTERVAL.saturating_sub(took));
         if let Either::Right((None, pause)) = future::select(pause, changes.next()).await {
             pause.await;
         }
