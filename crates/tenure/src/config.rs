@@ -322,7 +322,7 @@ impl Config {
         }
         let is_loopback = |address: &str| host_ip(address).is_some_and(|ip| ip.is_loopback());
         let (sentinel, redis) = (self.advertise(Door::Sentinel), self.advertise(Door::Redis));
-        if is_loopback(&sentinel) && !is_loopback(&redis) {
+        if self.advertise.sentinel.is_none() && is_loopback(&sentinel) && !is_loopback(&redis) {
             return Err(format!(
                 "advertise.sentinel would be {sentinel:?}, where clients of {redis:?} find another machine's or none; listen \
                  where listen.redis does, or set advertise.sentinel"
@@ -449,6 +449,8 @@ mod tests {
         assert!(contact(lost).unwrap_err().contains("advertise.sentinel"));
         let told = format!("{lost}\n[advertise]\nsentinel = \"10.0.0.1:26379\"");
         assert_eq!(contact(&told).unwrap().sentinel, "10.0.0.1:26379");
+        let closed = format!("{lost}\n[advertise]\nsentinel = \"127.0.0.1:26379\"");
+        assert_eq!(contact(&closed).unwrap().sentinel, "127.0.0.1:26379");
     }
 
     #[test]
