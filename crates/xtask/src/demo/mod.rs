@@ -66,8 +66,12 @@ fn tell(trials: &[Trial]) -> Result<()> {
     for trial in trials.iter().filter(|trial| !trial.verdict.is_conclusive()) {
         println!("{}: inconclusive, because no bot of the other side took over in time", trial.system);
     }
-    std::fs::write(root().join(PICTURE), picture::draw(trials, &title, &below)?)?;
     let printed = target().join("demo");
-    println!("{PICTURE} shows it; what the bots and servers printed is in {}", printed.display());
+    let picture = match trials.iter().all(|trial| trial.verdict.is_conclusive()) {
+        true => root().join(PICTURE),
+        false => printed.join("inconclusive.svg"),
+    };
+    std::fs::write(&picture, picture::draw(trials, &title, &below)?)?;
+    println!("{} shows it; what the bots and servers printed is in {}", picture.display(), printed.display());
     Ok(())
 }
