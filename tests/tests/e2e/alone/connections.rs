@@ -33,9 +33,8 @@ const RENEWED_EVERY: Duration = Duration::from_millis(500);
 /// One too many, again and again.
 const REFUSED: usize = 100;
 
-/// More than this program's connections, and what a node, which inherits the limit, wants for as many clients at each of
-/// its two doors.
-const OPEN_FILES: u64 = 2 * CLIENTS_MAX as u64 + 4096;
+/// More than this program's connections, and what a node, which inherits the limit, wants for as many clients.
+const OPEN_FILES: u64 = CLIENTS_MAX as u64 + 4096;
 
 /// How long locks are looked at, without the idle and beside them.
 const LOOK: Duration = Duration::from_secs(3);
