@@ -11,7 +11,7 @@ use turmoil::{Builder, Sim};
 
 use crate::clients::{Clients, Phase, trace};
 use crate::invariants::Invariants;
-use crate::judge::judge;
+use crate::judge::{judge, messages};
 use crate::nemesis::Nemesis;
 use crate::plan::{Plan, SPARES};
 use crate::world::{Node, Order, Place, founder};
@@ -191,6 +191,8 @@ impl Run {
         let history = self.clients.history();
         let judged = judge(&history);
         violations.extend(judged.violations.iter().map(ToString::to_string));
+        let talk = self.clients.talk();
+        violations.extend(messages::examine(&talk).iter().map(ToString::to_string));
         let faults = self.nemesis.done();
         let kinds = faults.len();
         let is_conclusive = kinds >= 2 && judged.acknowledged >= 1000 && self.invariants.compared > 0;
@@ -206,7 +208,9 @@ impl Run {
             "refused": judged.refused,
             "digests_compared": self.invariants.compared,
             "undecided": judged.undecided,
-            "trace": format!("{:016x}", trace(&history)),
+            "messages": talk.said.len(),
+            "messages_heard": talk.heard.iter().map(|heard| heard.texts.len()).sum::<usize>(),
+            "trace": format!("{:016x}", trace(&history, &talk)),
             "conclusive": is_conclusive,
             "violations": violations.len(),
         });

@@ -3,6 +3,7 @@
 mod dialect;
 mod grpc;
 mod lease;
+mod news;
 mod redis;
 mod resp;
 
@@ -21,7 +22,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use turmoil::Sim;
 
+use self::news::News;
 use crate::clock::now_ns;
+use crate::judge::messages::Talk;
 use crate::judge::{Call, History, Operation, Outcome, Reply};
 use crate::plan::Plan;
 use crate::world::{Place, host};
@@ -60,6 +63,7 @@ pub(crate) enum Phase {
 /// All clients.
 pub(crate) struct Clients {
     shared: Arc<Shared>,
+    news: News,
     phase: watch::Sender<Phase>,
     /// How many operations had been acknowledged when the faults ended.
     acknowledged_before: AtomicU64,
@@ -148,17 +152,18 @@ impl Clients {
             tokens: BTreeMap::new(),
         };
         let all: Vec<Client> = (1..=plan.clients + READERS).map(client).collect();
-        let loaded = Arc::default();
+        let (loaded, news) = (Arc::default(), News::new(shared.clone()));
+        let (people, chance) = (news.clone(), StdRng::seed_from_u64(random.random()));
         // One host for all: each costs time at every step, and no fault concerns them.
         sim.client("clients", async move {
             let work = all.into_iter().map(async |client| match client.id % 2 {
                 0 => client.work(phases.clone(), redis::Redis::new(Arc::clone(&loaded))).await,
                 _ => client.work(phases.clone(), lease::Leases::default()).await,
             });
-            join_all(work).await;
+            tokio::join!(join_all(work), people.work(phases.clone(), chance));
             Ok(())
         });
-        Self { shared, phase, acknowledged_before: AtomicU64::new(0) }
+        Self { shared, news, phase, acknowledged_before: AtomicU64::new(0) }
     }
 
     /// The nodes that a client may be configured with.
@@ -189,16 +194,21 @@ impl Clients {
         self.shared.working.load(Ordering::Relaxed) == 0
     }
 
+    /// What was said and heard.
+    pub(crate) fn talk(&self) -> Talk {
+        self.news.talk()
+    }
+
     /// What they were answered.
     pub(crate) fn history(&self) -> History {
         History { operations: self.shared.operations.lock().clone() }
     }
 }
 
-/// A number that two equal histories share.
-pub(crate) fn trace(history: &History) -> u64 {
+/// A number that two equal runs share.
+pub(crate) fn trace(history: &History, talk: &Talk) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
-    hasher.write(format!("{history:?}").as_bytes());
+    hasher.write(format!("{history:?} {talk:?}").as_bytes());
     hasher.finish()
 }
 

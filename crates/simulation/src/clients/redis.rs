@@ -110,7 +110,7 @@ fn reply(call: &Call, value: &Value) -> Option<Reply> {
     })
 }
 
-fn refused(error: &str) -> Answered {
+pub(super) fn refused(error: &str) -> Answered {
     match error.split(' ').next() {
         Some("TIMEOUT") => Answered::Unknown,
         Some("LOADING" | "OOM" | "TRYAGAIN") => Answered::Refused,

@@ -34,6 +34,11 @@ impl Connection {
         self.reply().await
     }
 
+    /// What comes without having been asked for.
+    pub(super) async fn pushed(&mut self) -> io::Result<Value> {
+        self.reply().await
+    }
+
     async fn reply(&mut self) -> io::Result<Value> {
         let line = self.line().await?;
         let Some(count) = line.strip_prefix('*') else { return self.scalar(&line).await };
