@@ -307,9 +307,19 @@ impl Run {
         }
     }
 
-    /// What a transaction would do now, as copies of all keys say.
+    /// What a transaction would do now, as copies of all keys say. Not of one that has guessed a token which it makes itself:
+    /// that is another on a scratch.
     fn on_a_scratch(&self, command: &Command) -> Option<(Scratch, Vec<Answer>)> {
         let Action::Transaction { actions, .. } = &command.action else { return None };
+        let guesses = |action: &Action| match action {
+            Action::Renew { token: Some(token), .. } | Action::Release { token: Some(token), .. } => {
+                token.serial() > self.state.serial()
+            }
+            _ => false,
+        };
+        if actions.iter().any(guesses) {
+            return None;
+        }
         let mut scratch = Scratch::new(&self.state, self.state.now());
         self.state.keys().for_each(|(key, _)| scratch.copy(key, &self.state));
         let answers = actions.iter().map(|action| scratch.run(action.clone())).collect();
