@@ -42,7 +42,7 @@ pub const TRACE_BUCKETS: u16 = 1024;
 /// What an answer inside a transaction counts for, besides the value or holder in it: the memory that it takes.
 pub const INNER_ANSWER_BYTES: usize = 64;
 
-/// Longest script that may be loaded, in bytes: what the engine takes. The longest that a known library loads has some 20 KiB.
+/// Longest script that may be loaded, in bytes: what the engine takes. The longest of a job queue has some 30 KiB.
 pub const SCRIPT_BYTES_MAX: usize = 64 * 1024;
 
 /// Most scripts that may be loaded at a time, and their bytes together. All programs of a desk together load some hundred of

@@ -29,10 +29,13 @@ impl Sha1 {
 
     /// Of forty hexadecimal digits in any case; `None` of anything else.
     pub fn parse(digits: &[u8]) -> Option<Self> {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let digits: Vec<u8> = digits.iter().map(digit).collect::<Option<_>>()?;
-        let bytes: Vec<u8> = digits.chunks(2).map(|two| two[0] << 4 | two.get(1).unwrap_or(&0)).collect();
-        if digits.len() == 40 { bytes.try_into().ok().map(Self) } else { None }
+        let digits: &[u8; 40] = digits.try_into().ok()?;
+        let mut sha = [0; 20];
+        for (place, digit) in digits.iter().enumerate() {
+            let digit = u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
+            sha[place / 2] = sha[place / 2] << 4 | digit;
+        }
+        Some(Self(sha))
     }
 
     pub fn as_bytes(&self) -> &[u8; 20] {

@@ -146,9 +146,6 @@ pub const PROOF_INTERVAL: Duration = Duration::from_secs(1);
 /// again.
 pub const SCRIPTS_MAX: usize = 1000;
 
-/// The source of one script. The longest lock script known has under 2 KiB.
-pub const SCRIPT_BYTES_MAX: usize = 16 * 1024;
-
 /// Nesting of expressions and blocks in a script: the parser and the evaluator recurse.
 pub const SCRIPT_DEPTH_MAX: usize = 32;
 

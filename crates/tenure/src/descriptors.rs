@@ -1,7 +1,7 @@
 //! How many files this process may have open, and how many clients that leaves room for.
 //!
 //! Every connection is an open file. With none left the log could not begin its next file and no peer could connect, so
-//! these come first and clients get the rest.
+//! these come first and the clients of Redis and Sentinel get the rest. Those of gRPC have no limit yet.
 
 use anyhow::{Context, Result};
 use redis::limits::CONNECTIONS_MAX;
@@ -10,6 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For all but the clients of Redis and Sentinel: HTTP takes up to [`http::limits::CONNECTIONS_MAX`], the rest is for peers,
 /// gRPC, the log and its neighbours.
 const OTHERS: u64 = 2048;
+
+const _: () = assert!(OTHERS as usize > http::limits::CONNECTIONS_MAX);
 
 /// Fewer than so many clients are no deployment but a mistake.
 const CLIENTS_MIN: u64 = 64;

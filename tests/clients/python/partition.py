@@ -31,6 +31,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from election import RELEASE, RENEW
+
 NAME = "mymaster"
 KEY = "leader"
 LOCK_MS = 10_000
@@ -43,21 +45,6 @@ ANSWERS_WITHIN = 0.5
 
 # Orders that one request reads.
 READS = 500
-
-RENEW = """
-if redis.call("get", KEYS[1]) == ARGV[1] then
-    return redis.call("pexpire", KEYS[1], ARGV[2])
-else
-    return 0
-end
-"""
-RELEASE = """
-if redis.call("get", KEYS[1]) == ARGV[1] then
-    return redis.call("del", KEYS[1])
-else
-    return 0
-end
-"""
 
 now = time.monotonic
 

@@ -1,7 +1,8 @@
 //! Ends: giving, lengthening, removing and telling them.
 //!
 //! An end given as a wall-clock instant is turned into a length by the leader, and told as an instant by the leader's wall
-//! clock, too: it is what it was, unless another leads or that clock was set meanwhile.
+//! clock, too: it is what it was, but for what passes between two looks at a clock, unless another leads or that clock was
+//! set or drifted meanwhile.
 
 use bytes::Bytes;
 use domain::limits::TTL_MS_MAX;

@@ -51,8 +51,11 @@ const SHA_DIGITS: usize = 40;
 
 fn run(call: &Call<'_>, script: Script, inputs: Inputs, read_only: bool) -> Result<Plan, Error> {
     let Script { source, meaning } = script;
-    let read_only = read_only || source.flags().no_writes;
-    let site = Site { command: call.name, database: call.session.database, read_only };
+    let site = Site {
+        command: call.name,
+        database: call.session.database,
+        read_only: read_only || source.flags().no_writes,
+    };
     let metrics = &call.node.metrics;
     let plan = meaning.map(|meaning| script::plan(&meaning, inputs.clone(), site));
     match plan {
