@@ -88,11 +88,13 @@ pub(super) fn setbit(call: &mut Call<'_>) -> Result<Plan, Error> {
         _ => return Err(Error::BitRange),
     };
     Ok(Plan::Edit(Edit::string(call.name, key, move |present| {
-        let mut value = present.unwrap_or_default().to_vec();
+        let present = present.unwrap_or_default();
+        let mut value = present.to_vec();
         value.resize(value.len().max(byte + 1), 0);
         let before = value[byte] >> shift & 1;
         value[byte] = value[byte] & !(1 << shift) | u8::from(is_set) << shift;
-        Ok(Edited { write: Some(value), reply: Reply::Integer(before.into()) })
+        let write = (value != present).then_some(value);
+        Ok(Edited { write, reply: Reply::Integer(before.into()) })
     })))
 }
 
