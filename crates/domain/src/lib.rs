@@ -16,6 +16,7 @@
 pub mod changes;
 pub mod checkpoint;
 pub mod command;
+pub mod decimal;
 pub mod digest;
 pub mod events;
 pub mod history;
@@ -23,7 +24,9 @@ pub mod image;
 pub mod keyspace;
 pub mod limits;
 pub mod membership;
+pub mod names;
 pub mod once;
+pub mod orders;
 pub mod outcome;
 pub mod scratch;
 pub mod scripts;
@@ -37,6 +40,7 @@ pub mod transaction;
 pub use changes::{Changes, RowCounts, TakenChanges};
 pub use checkpoint::{Checkpoint, Integrity};
 pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, SetCondition};
+pub use decimal::Decimal;
 pub use digest::Digest;
 pub use events::{Classes, Event, Interest, KeyEvent, Published};
 pub use history::{AuditRecord, SealedHistory};
@@ -51,6 +55,9 @@ pub use keyspace::summed::Summed;
 pub use keyspace::value::{Kind, Value};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
+pub use names::{
+    AccountId, AlgorithmId, LeaseName, OrderKey, StrategyId, Symbol, TradeId, TraderId, VenueId, VenueOrderId,
+};
 pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use scratch::Scratch;
 pub use scripts::{Script, Scripts, Sha1};

@@ -87,3 +87,12 @@ pub const HISTORY_RECORDS_PER_FILE: usize = 4096;
 
 /// … or this many bytes of text in them, whichever comes first.
 pub const HISTORY_BYTES_PER_FILE: usize = 1024 * 1024;
+
+/// Most digits of a quantity or a price, and how many of them may be behind the point. Eighteen is what chains reckon in; a sum of
+/// 28 digits then holds 10^8 of the largest before its last digits are rounded.
+pub const DECIMAL_DIGITS_MAX: usize = 20;
+pub const DECIMAL_SCALE_MAX: usize = 18;
+
+/// Longest name of a venue, an account, a strategy, a symbol, an order, in bytes. The longest that a venue has for a symbol or a trade
+/// are some 40.
+pub const NAME_BYTES_MAX: usize = 64;

@@ -1,0 +1,178 @@
+//! Quantities and prices: decimals, read from their digits and reckoned exactly.
+//!
+//! No binary fraction ever stands between what a bot asked for and what a venue is told. A number keeps the zeros at its
+//! end, because what was sent is kept as it was; in every comparison, and in the digest, `1.0` and `1.00` are the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::digest::Feed;
+use crate::limits::{DECIMAL_DIGITS_MAX, DECIMAL_SCALE_MAX};
+
+/// A decimal of at most [`DECIMAL_DIGITS_MAX`] digits when it comes in; sums and products have up to 28.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decimal(rust_decimal::Decimal);
+
+/// Why a text is no number here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotADecimal {
+    /// Anything but digits with at most one point among them, and a minus before.
+    Grammar,
+    /// More than [`DECIMAL_DIGITS_MAX`] digits, or more than [`DECIMAL_SCALE_MAX`] behind the point.
+    TooLong,
+}
+
+impl fmt::Display for NotADecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grammar => f.write_str("not a decimal such as 0.015: digits, at most one point among them"),
+            Self::TooLong => write!(
+                f,
+                "more than {DECIMAL_DIGITS_MAX} digits, or more than {DECIMAL_SCALE_MAX} of them behind the point"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotADecimal {}
+
+impl Decimal {
+    pub const ZERO: Self = Self(rust_decimal::Decimal::ZERO);
+    pub const ONE: Self = Self(rust_decimal::Decimal::ONE);
+
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    pub fn is_positive(self) -> bool {
+        self > Self::ZERO
+    }
+
+    /// `None` beyond what 96 bits hold.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// `None` beyond what 96 bits hold.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// `None` beyond what 96 bits hold before the point. Digits behind the point that do not fit are rounded, half to even.
+    pub fn times(self, other: Self) -> Option<Self> {
+        self.0.checked_mul(other.0).map(Self)
+    }
+
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self(-self.0)
+    }
+
+    #[must_use]
+    pub fn absolute(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// Whether it is a whole number of steps; of no other step than a positive one.
+    pub fn is_multiple_of(self, step: Self) -> bool {
+        step.is_positive() && self.0.checked_rem(step.0).is_some_and(|rest| rest.is_zero())
+    }
+
+    pub(crate) fn feed(self, feed: &mut Feed) {
+        // One number has one form here, and zero has no sign.
+        let number = self.0.normalize();
+        let mantissa = number.mantissa();
+        feed.u128(mantissa.cast_unsigned()).u64(number.scale().into());
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = NotADecimal;
+
+    fn from_str(text: &str) -> Result<Self, NotADecimal> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = match digits.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (digits, None),
+        };
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_digits(whole) || !fraction.is_none_or(is_digits) {
+            return Err(NotADecimal::Grammar);
+        }
+        let scale = fraction.map_or(0, str::len);
+        if whole.len() + scale > DECIMAL_DIGITS_MAX || scale > DECIMAL_SCALE_MAX {
+            return Err(NotADecimal::TooLong);
+        }
+        rust_decimal::Decimal::from_str_exact(text).map(Self).map_err(|_| NotADecimal::TooLong)
+    }
+}
+
+impl From<u64> for Decimal {
+    fn from(number: u64) -> Self {
+        Self(number.into())
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn fed(number: Decimal) -> u128 {
+        let mut feed = Feed::new("decimal");
+        number.feed(&mut feed);
+        feed.finish()
+    }
+
+    #[test]
+    fn what_was_written_is_kept_and_compared_by_its_worth() {
+        assert_eq!(decimal("1.00").to_string(), "1.00");
+        assert_eq!(decimal("1.00"), decimal("1.0"));
+        assert_eq!(fed(decimal("1.00")), fed(decimal("1")));
+        assert_eq!(fed(decimal("-0.0")), fed(Decimal::ZERO));
+        assert_ne!(fed(decimal("10")), fed(decimal("1")));
+        assert_ne!(fed(decimal("-1")), fed(decimal("1")));
+        assert_eq!(decimal("0.1").plus(decimal("0.2")), Some(decimal("0.3")));
+    }
+
+    #[test]
+    fn what_is_no_number_says_why() {
+        for text in ["", "-", ".", "1.", ".5", "+1", "1e3", "1,5", " 1", "1.2.3", "NaN", "٣"] {
+            assert_eq!(text.parse::<Decimal>(), Err(NotADecimal::Grammar), "{text}");
+        }
+        for text in ["123456789012345678901", "0.1234567890123456789"] {
+            assert_eq!(text.parse::<Decimal>(), Err(NotADecimal::TooLong), "{text}");
+        }
+        assert_eq!(decimal("99999999999999999999").to_string(), "99999999999999999999");
+    }
+
+    #[test]
+    fn arithmetic_ends_where_the_bits_do() {
+        let most = decimal("99999999999999999999");
+        assert_eq!(most.times(most), None);
+        assert!(most.plus(most).is_some());
+        let mut sum = most;
+        while let Some(more) = sum.plus(sum) {
+            sum = more;
+        }
+        assert_eq!(sum.minus(sum.negated()), None);
+    }
+
+    #[test]
+    fn steps() {
+        assert!(decimal("0.015").is_multiple_of(decimal("0.001")));
+        assert!(decimal("0.0150").is_multiple_of(decimal("0.005")));
+        assert!(!decimal("0.0151").is_multiple_of(decimal("0.001")));
+        assert!(!decimal("1").is_multiple_of(Decimal::ZERO));
+    }
+}

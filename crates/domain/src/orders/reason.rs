@@ -1,0 +1,262 @@
+//! Why an order is not authorised. All reasons there are come at once, so that nobody mends one only to hear of the next.
+
+use std::fmt;
+
+use crate::orders::id::OrderId;
+use crate::{Decimal, LeaseName, Token};
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A field cannot be as it is.
+    Invalid(Field, Fault),
+    /// There is no such account, strategy, symbol or order.
+    Unknown(Field),
+    /// The strategy may not trade on this account, or not this symbol.
+    NotPermitted(Field),
+    /// The account sends through the cluster, or does not, and this asks for the other.
+    AccountMode,
+    /// Another lease trades this account and strategy.
+    WrongLease { expected: LeaseName },
+    /// The lease is free: it has ended, or nobody has taken it.
+    LeaseFree,
+    /// The lease is held under another token.
+    Fenced { current: Token },
+    /// A kill switch is engaged.
+    Killed(Scope),
+    /// The mode does not allow it.
+    Mode(Scope, Mode),
+    /// The breaker of the venue is open.
+    BreakerOpen,
+    /// The account has not been reconciled in the present term.
+    Unreconciled,
+    /// A limit would be passed.
+    Limit { limit: Limit, scope: Scope, allowed: Decimal, found: Decimal },
+    /// There is no price to hold the order against: neither a reference price nor a trade.
+    NoReferencePrice,
+    /// The key is that of another order, with another payload.
+    DuplicateKey(OrderId),
+    /// The key is older than keys are remembered.
+    KeyExpired,
+    /// The order is in no state for it.
+    NotInState,
+    /// As many orders or keys are remembered as may be.
+    Full,
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    Key,
+    Account,
+    Strategy,
+    Symbol,
+    OrderType,
+    TimeInForce,
+    Quantity,
+    Price,
+    StopPrice,
+    ReduceOnly,
+    Order,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Missing,
+    /// Orders of this type have none.
+    NotOfThisType,
+    NotPositive,
+    /// Not a multiple of what the symbol is traded in.
+    Precision {
+        step: Decimal,
+    },
+    BelowMinimum {
+        minimum: Decimal,
+    },
+    AboveMaximum {
+        maximum: Decimal,
+    },
+    /// A key that says it was made in the future.
+    InTheFuture,
+    /// The venue does not know such orders.
+    NotOfThisVenue,
+    /// A reduce-only order that would not make the position smaller.
+    WouldNotReduce,
+}
+
+/// What a switch, a mode or a limit covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    All,
+    Venue,
+    Account,
+    Strategy,
+    Trader,
+    Symbol,
+}
+
+/// How much trading is allowed. Each allows less than the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    #[default]
+    Normal,
+    /// Cancels, and orders that make a position smaller.
+    ReduceOnly,
+    /// Cancels only.
+    CancelOnly,
+    /// Nothing.
+    Halted,
+}
+
+/// Which limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// The price, in its distance from the reference price, in hundredths of a percent.
+    PriceCollar,
+    Quantity,
+    Notional,
+    /// The position with all that is open on this side.
+    Position,
+    OpenOrders,
+    /// Orders and cancels in a stretch of time.
+    MessageRate,
+    /// The notional of a day.
+    DailyNotional,
+    /// The same order again in a stretch of time.
+    Duplicates,
+}
+
+impl Reason {
+    /// The name that clients switch on: one of the closed list of `google.rpc.ErrorInfo` reasons.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(..) => "INVALID_ORDER",
+            Self::Unknown(Field::Order) => "UNKNOWN_ORDER",
+            Self::Unknown(_) => "UNKNOWN_NAME",
+            Self::NotPermitted(_) => "NOT_PERMITTED",
+            Self::AccountMode => "ACCOUNT_MODE",
+            Self::WrongLease { .. } => "WRONG_LEASE",
+            Self::LeaseFree => "EXPIRED",
+            Self::Fenced { .. } => "FENCED",
+            Self::Killed(_) => "KILLED",
+            Self::Mode(..) => "MODE",
+            Self::BreakerOpen => "BREAKER_OPEN",
+            Self::Unreconciled => "UNRECONCILED",
+            Self::Limit { .. } | Self::NoReferencePrice => "LIMIT",
+            Self::DuplicateKey(_) => "DUPLICATE_KEY",
+            Self::KeyExpired => "KEY_EXPIRED",
+            Self::NotInState => "ORDER_STATE",
+            Self::Full => "FULL",
+        }
+    }
+
+    /// Whether it may be gone in a while though the order stays the same.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Killed(_) | Self::Mode(..) | Self::BreakerOpen | Self::Unreconciled)
+    }
+}
+
+/// What is wrong, and what to do.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(field, fault) => write!(f, "{field} {fault}"),
+            Self::Unknown(field) => write!(f, "there is no such {field}"),
+            Self::NotPermitted(field) => write!(f, "the strategy may not trade this {field}"),
+            Self::AccountMode => f.write_str("the account is of the other mode: gateway accounts submit, direct ones authorise"),
+            Self::WrongLease { expected } => write!(f, "this account and strategy are traded under the lease {expected}"),
+            Self::LeaseFree => f.write_str("the lease is free: acquire it, and use its new token"),
+            Self::Fenced { current } => write!(f, "the lease is held under token {current}: whoever has another one must stop"),
+            Self::Killed(scope) => write!(f, "the kill switch of {scope} is engaged"),
+            Self::Mode(scope, mode) => write!(f, "the mode of {scope} is {mode}"),
+            Self::BreakerOpen => f.write_str("the breaker of the venue is open"),
+            Self::Unreconciled => f.write_str("the account has not been reconciled since the last change of leadership"),
+            Self::Limit { limit, scope, allowed, found } => write!(f, "{limit} of {scope}: {found}, and {allowed} is allowed"),
+            Self::NoReferencePrice => f.write_str("there is no price to hold it against: give the symbol a reference price"),
+            Self::DuplicateKey(order) => write!(f, "the key is that of order {order}, which asked for something else"),
+            Self::KeyExpired => f.write_str("the key is older than keys are remembered: make a new one"),
+            Self::NotInState => f.write_str("the order is in no state for it"),
+            Self::Full => f.write_str("as many orders or keys are remembered as may be; keys that begin with their time are forgotten"),
+        }
+    }
+}
+
+macro_rules! words {
+    ($($type:ident { $($variant:ident => $word:literal,)+ })+) => {
+        $(impl $type {
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// As the API and the command line spell it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        })+
+    };
+}
+
+words! {
+    Field {
+        Key => "key",
+        Account => "account",
+        Strategy => "strategy",
+        Symbol => "symbol",
+        OrderType => "type",
+        TimeInForce => "time_in_force",
+        Quantity => "quantity",
+        Price => "price",
+        StopPrice => "stop_price",
+        ReduceOnly => "reduce_only",
+        Order => "order",
+    }
+    Scope {
+        All => "all",
+        Venue => "venue",
+        Account => "account",
+        Strategy => "strategy",
+        Trader => "trader",
+        Symbol => "symbol",
+    }
+    Mode {
+        Normal => "normal",
+        ReduceOnly => "reduce-only",
+        CancelOnly => "cancel-only",
+        Halted => "halted",
+    }
+    Limit {
+        PriceCollar => "price_collar_bps",
+        Quantity => "quantity_max",
+        Notional => "notional_max",
+        Position => "position_max",
+        OpenOrders => "open_orders_max",
+        MessageRate => "message_rate",
+        DailyNotional => "daily_notional_max",
+        Duplicates => "duplicate_window",
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("is missing"),
+            Self::NotOfThisType => f.write_str("is not for orders of this type"),
+            Self::NotPositive => f.write_str("must be above zero"),
+            Self::Precision { step } => write!(f, "must be a multiple of {step}"),
+            Self::BelowMinimum { minimum } => write!(f, "must be at least {minimum}"),
+            Self::AboveMaximum { maximum } => write!(f, "must be at most {maximum}"),
+            Self::InTheFuture => {
+                f.write_str("says that it was made in the future: look at the clock of the bot")
+            }
+            Self::NotOfThisVenue => f.write_str("is not for this venue"),
+            Self::WouldNotReduce => f.write_str("asks for less of a position than there is to be reduced"),
+        }
+    }
+}
