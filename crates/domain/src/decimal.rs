@@ -63,6 +63,23 @@ impl Decimal {
         self.0.checked_mul(other.0).map(Self)
     }
 
+    /// The end of what 96 bits hold, instead of anything beyond it.
+    #[must_use]
+    pub fn saturating_plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The end of what 96 bits hold, instead of anything beyond it.
+    #[must_use]
+    pub fn saturating_minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// `None` by zero, and beyond what 96 bits hold. Digits behind the point that do not fit are rounded, half to even.
+    pub fn divided_by(self, other: Self) -> Option<Self> {
+        self.0.checked_div(other.0).map(Self)
+    }
+
     #[must_use]
     pub fn negated(self) -> Self {
         Self(-self.0)
@@ -166,6 +183,11 @@ mod tests {
             sum = more;
         }
         assert_eq!(sum.minus(sum.negated()), None);
+        let end = sum.saturating_plus(sum);
+        assert_eq!(end.saturating_plus(Decimal::ONE), end);
+        assert_eq!(end.negated().saturating_minus(Decimal::ONE), end.negated());
+        assert_eq!(decimal("1").divided_by(decimal("8")), Some(decimal("0.125")));
+        assert_eq!(Decimal::ONE.divided_by(Decimal::ZERO), None);
     }
 
     #[test]

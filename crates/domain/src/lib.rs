@@ -11,6 +11,7 @@
 //! [`scratch`] (what they would do), [`once`] (a command sent twice runs once) and `shelf` (where its
 //! rows stand), [`scripts`] (those that clients have loaded), [`membership`],
 //! [`tenures`], [`events`] (what whoever listens is told), [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
+//! [`orders`] (what an order is, and what follows from what is known of it),
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
 pub mod changes;
@@ -56,7 +57,8 @@ pub use keyspace::value::{Kind, Value};
 pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use names::{
-    AccountId, AlgorithmId, LeaseName, OrderKey, StrategyId, Symbol, TradeId, TraderId, VenueId, VenueOrderId,
+    AccountId, AlgorithmId, Asset, LeaseName, OrderKey, StrategyId, Symbol, TradeId, TraderId, VenueId,
+    VenueOrderId,
 };
 pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use scratch::Scratch;

@@ -96,3 +96,30 @@ pub const DECIMAL_SCALE_MAX: usize = 18;
 /// Longest name of a venue, an account, a strategy, a symbol, an order, in bytes. The longest that a venue has for a symbol or a trade
 /// are some 40.
 pub const NAME_BYTES_MAX: usize = 64;
+
+/// Longest text of a venue that is kept, in bytes: a code, a message, the reason of an expiry. The rest is cut off, for a report
+/// never fails.
+pub const REPORT_TEXT_BYTES_MAX: usize = 256;
+
+/// Most trades in one report; an answer of a venue that holds more is several reports.
+pub const TRADES_PER_REPORT_MAX: usize = 128;
+
+/// Most fills of one order that are kept. A sweep through a deep book makes some hundred; an order with more of them is quarantined,
+/// for its sums are no longer whole.
+pub const FILLS_PER_ORDER_MAX: usize = 1024;
+
+/// Most names that a venue has for one order. The second is a contradiction already; some more help whoever resolves it.
+pub const VENUE_ORDER_IDS_MAX: usize = 8;
+
+/// Most cancels of one order that are kept track of, the last ones. A further cancel is never refused for it: it makes risk smaller.
+pub const CANCELS_PER_ORDER_MAX: usize = 16;
+
+/// What an order counts for in memory, besides its texts, fills and cancels: the intent's dozen of shared texts, both pieces of
+/// evidence, and its place in a map.
+pub const ORDER_BYTES: usize = 1536;
+
+/// What a fill counts for in memory, besides its texts: its row, a map that is two thirds full, and the heads of three shared texts.
+pub const FILL_BYTES: usize = 320;
+
+/// What a cancel counts for in memory, besides its texts, where it was authorised and in both pieces of evidence.
+pub const CANCEL_BYTES: usize = 256;

@@ -68,6 +68,8 @@ names! {
     TraderId;
     /// What is traded, as its venue spells it.
     Symbol;
+    /// A currency or a coin, as its venue spells it.
+    Asset;
     /// A venue's own name of an order.
     VenueOrderId;
     /// A venue's name of a trade.

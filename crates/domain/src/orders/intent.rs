@@ -68,14 +68,7 @@ impl Intent {
     /// Of what was asked for, without the lease: a successor under another token means the same order by the same key.
     pub fn payload(&self) -> u128 {
         let mut feed = Feed::new("intent");
-        for name in [
-            self.key.as_str(),
-            self.account.as_str(),
-            self.strategy.as_str(),
-            self.algorithm.as_str(),
-            self.trader.as_str(),
-            self.symbol.as_str(),
-        ] {
+        for name in self.names() {
             feed.bytes(name.as_bytes());
         }
         feed.u64(self.side as u64).u64(self.order_type as u64);
@@ -86,6 +79,22 @@ impl Intent {
             number.unwrap_or_default().feed(&mut feed);
         }
         feed.finish()
+    }
+
+    fn names(&self) -> [&str; 6] {
+        [
+            self.key.as_str(),
+            self.account.as_str(),
+            self.strategy.as_str(),
+            self.algorithm.as_str(),
+            self.trader.as_str(),
+            self.symbol.as_str(),
+        ]
+    }
+
+    /// The length of all its texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.names().iter().map(|name| name.len()).sum::<usize>() + self.lease.as_str().len()
     }
 
     /// What is wrong with it whatever the venue, the account or the hour.

@@ -1,5 +1,50 @@
 //! Orders: what was asked for, what a venue said, and what follows from both.
+//!
+//! Read in this order: [`id`] and [`intent`] (what is asked for), [`reason`] (why it may not be), [`report`] (what a venue or a
+//! bot says), [`fill`] and [`evidence`] (what all reports together say), [`order`] (all that is known of one), [`status`] (what
+//! follows from it) with [`contradiction`], and [`transition`] (what may then be asked).
 
+/// Closed lists of one word each.
+macro_rules! words {
+    ($($type:ident { $($variant:ident => $word:literal,)+ })+) => {
+        $(impl $type {
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// As the API and the command line spell it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        })+
+    };
+}
+
+pub mod contradiction;
+pub mod evidence;
+pub mod fill;
 pub mod id;
 pub mod intent;
+mod join;
+pub mod order;
 pub mod reason;
+pub mod report;
+pub mod status;
+pub mod transition;
+
+pub use contradiction::Contradiction;
+pub use evidence::Evidence;
+pub use fill::{Fill, FillKey};
+pub use id::{ClientOrderId, OrderId, Tag};
+pub use intent::{Intent, OrderType, Side, TimeInForce};
+pub use order::{Authorization, Order, Present};
+pub use reason::Reason;
+pub use report::{Fact, Report};
+pub use status::{Flags, Status};
+pub use transition::Request;

@@ -58,6 +58,10 @@ pub enum Field {
     StopPrice,
     ReduceOnly,
     Order,
+    /// The quantity that a venue says is filled.
+    Cumulative,
+    /// The trades of a report.
+    Trades,
 }
 
 /// What is wrong with a field.
@@ -67,6 +71,7 @@ pub enum Fault {
     /// Orders of this type have none.
     NotOfThisType,
     NotPositive,
+    Negative,
     /// Not a multiple of what the symbol is traded in.
     Precision {
         step: Decimal,
@@ -182,27 +187,6 @@ impl fmt::Display for Reason {
     }
 }
 
-macro_rules! words {
-    ($($type:ident { $($variant:ident => $word:literal,)+ })+) => {
-        $(impl $type {
-            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
-
-            /// As the API and the command line spell it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        })+
-    };
-}
-
 words! {
     Field {
         Key => "key",
@@ -216,6 +200,8 @@ words! {
         StopPrice => "stop_price",
         ReduceOnly => "reduce_only",
         Order => "order",
+        Cumulative => "filled_quantity",
+        Trades => "trades",
     }
     Scope {
         All => "all",
@@ -249,6 +235,7 @@ impl fmt::Display for Fault {
             Self::Missing => f.write_str("is missing"),
             Self::NotOfThisType => f.write_str("is not for orders of this type"),
             Self::NotPositive => f.write_str("must be above zero"),
+            Self::Negative => f.write_str("must not be below zero"),
             Self::Precision { step } => write!(f, "must be a multiple of {step}"),
             Self::BelowMinimum { minimum } => write!(f, "must be at least {minimum}"),
             Self::AboveMaximum { maximum } => write!(f, "must be at most {maximum}"),
