@@ -50,27 +50,7 @@ use crate::words::{
     Result, act, in_words, milliseconds, name, number, parse_key, sealed, seconds, text, time, value, words,
 };
 
-/// One test for each script, and one that none is forgotten.
-macro_rules! scripts {
-    ($($name:ident)*) => {
-        $(#[test]
-        fn $name() {
-            goldenscript::run(&mut Script::default(), concat!("tests/scripts/", stringify!($name))).unwrap();
-        })*
-
-        #[test]
-        fn every_script_is_run() {
-            let known = [$(stringify!($name)),*];
-            let entries = std::fs::read_dir("tests/scripts").unwrap();
-            let mut files: Vec<String> =
-                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            files.sort();
-            assert_eq!(files, known);
-        }
-    };
-}
-
-scripts! {
+scripts! { Script, "tests/scripts",
     checkpoint_agreement
     copies
     epoch_raised
