@@ -95,6 +95,40 @@ impl Decimal {
         step.is_positive() && self.0.checked_rem(step.0).is_some_and(|rest| rest.is_zero())
     }
 
+    /// So many hundredths of a percent of it. `None` beyond what 96 bits hold.
+    pub(crate) fn basis_points(self, bps: u64) -> Option<Self> {
+        self.times(Self(rust_decimal::Decimal::from_i128_with_scale(bps.into(), 4)))
+    }
+
+    /// The whole below it, and what is above that in units of the last of [`DECIMAL_SCALE_MAX`] digits, rounded up.
+    pub(crate) fn split(self) -> (i128, u64) {
+        let (mantissa, scale) = (self.0.mantissa(), self.0.scale());
+        let one = 10_i128.pow(scale);
+        let (whole, rest) = (mantissa.div_euclid(one), mantissa.rem_euclid(one));
+        let digits = DECIMAL_SCALE_MAX as u32;
+        let fraction = match digits.checked_sub(scale) {
+            Some(more) => rest * 10_i128.pow(more),
+            None => (rest + 10_i128.pow(scale - digits) - 1) / 10_i128.pow(scale - digits),
+        };
+        let units = 10_i128.pow(digits);
+        // Rounded up it may be a whole.
+        (whole + fraction / units, (fraction % units) as u64)
+    }
+
+    /// The inverse of [`Decimal::split`], as near as there is one: beyond 96 bits, the last that they hold.
+    pub(crate) fn join(whole: i128, fraction: u64) -> Self {
+        let most = if whole < 0 { rust_decimal::Decimal::MIN } else { rust_decimal::Decimal::MAX };
+        let fraction = rust_decimal::Decimal::from_i128_with_scale(fraction.into(), DECIMAL_SCALE_MAX as u32);
+        let whole = rust_decimal::Decimal::try_from_i128_with_scale(whole, 0);
+        let sum = whole.ok().and_then(|whole| whole.checked_add(fraction));
+        Self(sum.unwrap_or(most).normalize())
+    }
+
+    pub(crate) fn feed_option(number: Option<Self>, feed: &mut Feed) {
+        feed.u64(number.is_some().into());
+        number.unwrap_or_default().feed(feed);
+    }
+
     pub(crate) fn feed(self, feed: &mut Feed) {
         // One number has one form here, and zero has no sign.
         let number = self.0.normalize();
@@ -188,6 +222,30 @@ mod tests {
         assert_eq!(end.negated().saturating_minus(Decimal::ONE), end.negated());
         assert_eq!(decimal("1").divided_by(decimal("8")), Some(decimal("0.125")));
         assert_eq!(Decimal::ONE.divided_by(Decimal::ZERO), None);
+    }
+
+    #[test]
+    fn a_number_comes_apart_and_together_again() {
+        for text in
+            ["0", "1.5", "-1.5", "-0.000000000000000001", "99999999999999999999", "12.345678901234567891"]
+        {
+            let (whole, fraction) = decimal(text).split();
+            assert_eq!(Decimal::join(whole, fraction), decimal(text), "{text}");
+        }
+        assert_eq!(decimal("-1.5").split(), (-2, 500_000_000_000_000_000));
+        let least = decimal("0.000000000000000001");
+        assert_eq!(least.times(least).unwrap().split(), (0, 0), "a product has no more than 28 digits");
+        let tenth = least.times(decimal("0.1")).unwrap();
+        assert_eq!((tenth.split(), tenth.negated().split()), ((0, 1), (0, 0)), "rounded up");
+        assert!(Decimal::join(i128::MAX, 0) > decimal("99999999999999999999"));
+        assert!(Decimal::join(i128::MIN, 0) < decimal("-99999999999999999999"));
+    }
+
+    #[test]
+    fn basis_points_of_a_number() {
+        assert_eq!(decimal("100").basis_points(10_050), Some(decimal("100.5")));
+        let long = decimal("12.345678901234567891");
+        assert_eq!(long.basis_points(10_000), Some(long), "exactly");
     }
 
     #[test]

@@ -10,8 +10,7 @@
 //! parts: [`keyspace`] (keys and leases), [`transaction`] (several actions as one, and what they rely on) and
 //! [`scratch`] (what they would do), [`once`] (a command sent twice runs once) and `shelf` (where its
 //! rows stand), [`scripts`] (those that clients have loaded), [`membership`],
-//! [`tenures`], [`events`] (what whoever listens is told), [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
-//! [`orders`] (what an order is, and what follows from what is known of it),
+//! [`tenures`], [`orders`] and [`trading`] (what is asked of venues, and who may ask it), [`events`] (what whoever listens is told), [`checkpoint`] (do the nodes agree?), [`history`] (audit records), [`digest`],
 //! and how it is kept elsewhere: [`image`] (the whole) and [`changes`] (what is new).
 
 pub mod changes;
@@ -36,7 +35,9 @@ pub mod state;
 pub mod tenures;
 pub mod time;
 pub mod token;
+pub mod trading;
 pub mod transaction;
+mod words;
 
 pub use changes::{Changes, RowCounts, TakenChanges};
 pub use checkpoint::{Checkpoint, Integrity};
@@ -58,7 +59,7 @@ pub use keyspace::{Entry, Key, KeyCounts, Lease};
 pub use membership::Members;
 pub use names::{
     AccountId, AlgorithmId, Asset, LeaseName, OrderKey, StrategyId, Symbol, TradeId, TraderId, VenueId,
-    VenueOrderId,
+    VenueKind, VenueOrderId,
 };
 pub use outcome::{Answer, Made, Outcome, Refusal};
 pub use scratch::Scratch;

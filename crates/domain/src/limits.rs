@@ -123,3 +123,55 @@ pub const FILL_BYTES: usize = 320;
 
 /// What a cancel counts for in memory, besides its texts, where it was authorised and in both pieces of evidence.
 pub const CANCEL_BYTES: usize = 256;
+
+/// Most venues, accounts and strategies of a desk. Each is a row that an operator wrote by hand or by a program and that all
+/// nodes hold in memory; a hundred times what one desk has, or so.
+pub const VENUES_MAX: usize = 16;
+pub const ACCOUNTS_MAX: usize = 256;
+pub const STRATEGIES_MAX: usize = 1024;
+
+/// Most symbols of all venues together. The largest venue lists some 1,500, and a desk trades few of them; so many, of some 200
+/// bytes, keep a configuration below what travels as one command.
+pub const INSTRUMENTS_MAX: usize = 2048;
+
+/// Most symbols for which accounts and strategies have limits of their own, together, for the same reason.
+pub const SYMBOL_LIMITS_MAX: usize = 2048;
+
+/// Most accounts and symbols that strategies name, together, for the same reason.
+pub const PERMISSIONS_MAX: usize = 8192;
+
+/// Most problems of a configuration that are told. They travel in one answer, of at most 2 KiB each.
+pub const PROBLEMS_MAX: usize = 50;
+
+/// Most kill switches, modes and breakers at a time, of each. Nobody has so many traders and symbols to stop one by one; the switch that
+/// covers all is never refused.
+pub const SWITCHES_MAX: usize = 4096;
+
+/// How long after its authorisation an order may enter the venue, if the account does not say: long for a network, short for a
+/// take-over, which waits it out. The most is what venues take.
+pub const WINDOW_MS_DEFAULT: u64 = 2_000;
+pub const WINDOW_MS_MAX: u64 = 60_000;
+
+/// Widest price collar, in hundredths of a percent: eleven times the reference price. What is wider protects from nothing.
+pub const PRICE_COLLAR_BPS_MAX: u32 = 100_000;
+
+/// Fewest and most messages of a message rate. A replace is two messages, and must be possible; the most is more than a cluster
+/// commits in a second.
+pub const MESSAGE_RATE_COUNT_MIN: u32 = 2;
+pub const MESSAGE_RATE_COUNT_MAX: u32 = 1_000_000;
+
+/// Longest stretch of a message rate: a day, as venues have it.
+pub const MESSAGE_RATE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// Longest time in which an order is called a duplicate of another: its original is still remembered then.
+pub const DUPLICATE_WINDOW_MS_MAX: u64 = 60 * 60 * 1000;
+
+/// Oldest key that may still name a new order, by the time in it: two days. Its tombstone is kept longer, so that no key is
+/// forgotten that could come again.
+pub const KEY_AGE_MS_MAX: i64 = 2 * 24 * 60 * 60 * 1000;
+
+/// How far the clock of a bot may be ahead in a key that it makes. A key from further ahead would be remembered too long.
+pub const KEY_AHEAD_MS_MAX: i64 = 5 * 60 * 1000;
+
+/// Most minutes by which the trading day is ahead of, or behind, that of UTC: less than a day.
+pub const DAY_OFFSET_MINUTES_MAX: i32 = 24 * 60 - 1;

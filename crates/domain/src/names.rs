@@ -68,8 +68,10 @@ names! {
     TraderId;
     /// What is traded, as its venue spells it.
     Symbol;
-    /// A currency or a coin, as its venue spells it.
+    /// What a symbol is made of: a currency, a coin, a contract.
     Asset;
+    /// What speaks to a venue.
+    VenueKind;
     /// A venue's own name of an order.
     VenueOrderId;
     /// A venue's name of a trade.

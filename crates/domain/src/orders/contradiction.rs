@@ -5,6 +5,7 @@ use crate::Decimal;
 use crate::orders::evidence::Evidence;
 use crate::orders::order::Order;
 use crate::orders::report::UnknownCause;
+use crate::words::words;
 
 /// One contradiction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -68,15 +68,24 @@ impl Intent {
     /// Of what was asked for, without the lease: a successor under another token means the same order by the same key.
     pub fn payload(&self) -> u128 {
         let mut feed = Feed::new("intent");
-        for name in self.names() {
+        for name in [self.key.as_str(), self.algorithm.as_str(), self.trader.as_str()] {
+            feed.bytes(name.as_bytes());
+        }
+        feed.u128(self.terms()).finish()
+    }
+
+    /// Of what would be traded, whatever it is called and whoever answers for it: two intents of the same terms are each
+    /// other's duplicate.
+    pub fn terms(&self) -> u128 {
+        let mut feed = Feed::new("terms");
+        for name in [self.account.as_str(), self.strategy.as_str(), self.symbol.as_str()] {
             feed.bytes(name.as_bytes());
         }
         feed.u64(self.side as u64).u64(self.order_type as u64);
         feed.option(self.time_in_force.map(|it| it as u64)).u64(self.reduce_only.into());
         self.quantity.feed(&mut feed);
         for number in [self.price, self.stop_price] {
-            feed.u64(number.is_some().into());
-            number.unwrap_or_default().feed(&mut feed);
+            Decimal::feed_option(number, &mut feed);
         }
         feed.finish()
     }

@@ -4,28 +4,6 @@
 //! bot says), [`fill`] and [`evidence`] (what all reports together say), [`order`] (all that is known of one), [`status`] (what
 //! follows from it) with [`contradiction`], and [`transition`] (what may then be asked).
 
-/// Closed lists of one word each.
-macro_rules! words {
-    ($($type:ident { $($variant:ident => $word:literal,)+ })+) => {
-        $(impl $type {
-            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
-
-            /// As the API and the command line spell it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        })+
-    };
-}
-
 pub mod contradiction;
 pub mod evidence;
 pub mod fill;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::orders::id::OrderId;
+use crate::words::words;
 use crate::{Decimal, LeaseName, Token};
 
 /// One reason.
@@ -31,7 +32,11 @@ pub enum Reason {
     /// The account has not been reconciled in the present term.
     Unreconciled,
     /// A limit would be passed.
-    Limit { limit: Limit, scope: Scope, allowed: Decimal, found: Decimal },
+    Limit { limit: Limit, scope: LimitScope, allowed: Decimal, found: Decimal },
+    /// Too many orders and cancels in a stretch of time; again after `retry_ms`, if nothing else is sent meanwhile.
+    MessageRate { scope: LimitScope, count: u32, per_ms: u64, retry_ms: u64 },
+    /// The same was authorised `age_ms` ago, under another key.
+    Duplicate { scope: LimitScope, window_ms: u64, age_ms: u64 },
     /// There is no price to hold the order against: neither a reference price nor a trade.
     NoReferencePrice,
     /// The key is that of another order, with another payload.
@@ -56,6 +61,8 @@ pub enum Field {
     Quantity,
     Price,
     StopPrice,
+    /// Quantity times price.
+    Notional,
     ReduceOnly,
     Order,
     /// The quantity that a venue says is filled.
@@ -88,9 +95,11 @@ pub enum Fault {
     NotOfThisVenue,
     /// A reduce-only order that would not make the position smaller.
     WouldNotReduce,
+    /// Of an order that takes the place of another, and is not like it in this.
+    NotAsReplaced,
 }
 
-/// What a switch, a mode or a limit covers.
+/// What a switch or a mode covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     All,
@@ -114,22 +123,27 @@ pub enum Mode {
     Halted,
 }
 
+/// Whose limit it is: the account's or the strategy's, for all that it trades or for this symbol alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LimitScope {
+    Account,
+    AccountSymbol,
+    Strategy,
+    StrategySymbol,
+}
+
 /// Which limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
-    /// The price, in its distance from the reference price, in hundredths of a percent.
+    /// The price; what is allowed is the farthest from the reference price on its side.
     PriceCollar,
     Quantity,
     Notional,
     /// The position with all that is open on this side.
     Position,
     OpenOrders,
-    /// Orders and cancels in a stretch of time.
-    MessageRate,
-    /// The notional of a day.
+    /// The notional of a day, with all that is open.
     DailyNotional,
-    /// The same order again in a stretch of time.
-    Duplicates,
 }
 
 impl Reason {
@@ -148,7 +162,10 @@ impl Reason {
             Self::Mode(..) => "MODE",
             Self::BreakerOpen => "BREAKER_OPEN",
             Self::Unreconciled => "UNRECONCILED",
-            Self::Limit { .. } | Self::NoReferencePrice => "LIMIT",
+            Self::Limit { .. }
+            | Self::MessageRate { .. }
+            | Self::Duplicate { .. }
+            | Self::NoReferencePrice => "LIMIT",
             Self::DuplicateKey(_) => "DUPLICATE_KEY",
             Self::KeyExpired => "KEY_EXPIRED",
             Self::NotInState => "ORDER_STATE",
@@ -178,6 +195,14 @@ impl fmt::Display for Reason {
             Self::BreakerOpen => f.write_str("the breaker of the venue is open"),
             Self::Unreconciled => f.write_str("the account has not been reconciled since the last change of leadership"),
             Self::Limit { limit, scope, allowed, found } => write!(f, "{limit} of {scope}: {found}, and {allowed} is allowed"),
+            Self::MessageRate { scope, count, per_ms, retry_ms } => write!(
+                f,
+                "message_rate of {scope}: {count} in {per_ms} ms are allowed, half of them at once; again in {retry_ms} ms"
+            ),
+            Self::Duplicate { scope, window_ms, age_ms } => write!(
+                f,
+                "duplicate_window_ms of {scope}: the same was authorised {age_ms} ms ago, and {window_ms} must lie between"
+            ),
             Self::NoReferencePrice => f.write_str("there is no price to hold it against: give the symbol a reference price"),
             Self::DuplicateKey(order) => write!(f, "the key is that of order {order}, which asked for something else"),
             Self::KeyExpired => f.write_str("the key is older than keys are remembered: make a new one"),
@@ -198,6 +223,7 @@ words! {
         Quantity => "quantity",
         Price => "price",
         StopPrice => "stop_price",
+        Notional => "notional",
         ReduceOnly => "reduce_only",
         Order => "order",
         Cumulative => "filled_quantity",
@@ -211,6 +237,12 @@ words! {
         Trader => "trader",
         Symbol => "symbol",
     }
+    LimitScope {
+        Account => "account",
+        AccountSymbol => "account_symbol",
+        Strategy => "strategy",
+        StrategySymbol => "strategy_symbol",
+    }
     Mode {
         Normal => "normal",
         ReduceOnly => "reduce-only",
@@ -223,9 +255,7 @@ words! {
         Notional => "notional_max",
         Position => "position_max",
         OpenOrders => "open_orders_max",
-        MessageRate => "message_rate",
         DailyNotional => "daily_notional_max",
-        Duplicates => "duplicate_window",
     }
 }
 
@@ -243,6 +273,7 @@ impl fmt::Display for Fault {
                 f.write_str("says that it was made in the future: look at the clock of the bot")
             }
             Self::NotOfThisVenue => f.write_str("is not for this venue"),
+            Self::NotAsReplaced => f.write_str("must be that of the order that is replaced"),
             Self::WouldNotReduce => f.write_str("asks for less of a position than there is to be reduced"),
         }
     }

@@ -12,6 +12,7 @@ use crate::orders::fill::{Fill, FillKey};
 use crate::orders::id::{ClientOrderId, OrderId};
 use crate::orders::intent::{OrderType, Side, TimeInForce};
 use crate::orders::reason::{Fault, Field, Reason};
+use crate::words::words;
 use crate::{AccountId, Decimal, Serial, Symbol, VenueOrderId};
 
 /// One thing said of one order.

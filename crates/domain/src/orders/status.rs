@@ -29,6 +29,7 @@
 use crate::orders::contradiction::Contradiction;
 use crate::orders::evidence::Evidence;
 use crate::orders::order::{Authorization, Order, Present, Sender};
+use crate::words::words;
 
 /// How an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
