@@ -208,7 +208,7 @@ impl Evidence {
         feed.u64(self.ends.expired.is_some().into());
         feed.bytes(self.ends.expired.as_ref().map_or("", Text::as_str).as_bytes());
         for number in [self.cumulative, self.final_quantity] {
-            feed_decimal(feed, number);
+            Decimal::feed_option(number, feed);
         }
         feed.u64(self.terms.is_some().into());
         if let Some((venue_ms, terms)) = &self.terms {
@@ -278,7 +278,7 @@ impl Terms {
         feed.u64(*side as u64).option(order_type.map(|it| it as u64));
         feed.option(time_in_force.map(|it| it as u64));
         for number in [*quantity, *price] {
-            feed_decimal(feed, number);
+            Decimal::feed_option(number, feed);
         }
     }
 }
@@ -288,11 +288,6 @@ fn feed_rejection(feed: &mut Feed, rejection: &Option<Rejection>) {
     if let Some(Rejection { code, message }) = rejection {
         feed.bytes(code.as_str().as_bytes()).bytes(message.as_str().as_bytes());
     }
-}
-
-fn feed_decimal(feed: &mut Feed, number: Option<Decimal>) {
-    feed.u64(number.is_some().into());
-    number.unwrap_or_default().feed(feed);
 }
 
 #[cfg(test)]

@@ -217,13 +217,11 @@ impl Order {
     }
 
     /// Nothing more is awaited of it: it ended by the venue's word or was never authorised, all its fills are here, no bot told
-    /// of more than the venue confirms, and nothing contradicts.
+    /// of more than the venue confirms, and nothing contradicts, neither in what the venue says nor with what bots say.
     pub fn is_settled(&self) -> bool {
         let evidence = self.evidence();
-        let Flags { fills_pending, quarantined, .. } = status::flags(self, &evidence);
-        status::end(self, &self.venue).is_some()
-            && status::end(self, &evidence).is_some()
-            && !(fills_pending || quarantined || status::are_fills_pending(self, &self.venue))
+        status::is_complete(self, &self.venue)
+            && status::is_complete(self, &evidence)
             && evidence.filled() == self.venue.filled()
     }
 

@@ -175,9 +175,15 @@ pub fn flags(order: &Order, evidence: &Evidence) -> Flags {
     }
 }
 
+/// It has ended by this evidence, with all its fills, and nothing contradicts.
+pub(super) fn is_complete(order: &Order, evidence: &Evidence) -> bool {
+    let Flags { fills_pending, quarantined, .. } = flags(order, evidence);
+    end(order, evidence).is_some() && !fills_pending && !quarantined
+}
+
 /// More is filled than the fills come to; or the order has ended and nobody said with how much, or with all of it though less
 /// is known.
-pub(super) fn are_fills_pending(order: &Order, evidence: &Evidence) -> bool {
+fn are_fills_pending(order: &Order, evidence: &Evidence) -> bool {
     let ever = evidence.filled_ever();
     let is_short = order.quantity(evidence).is_none_or(|quantity| ever < quantity);
     let awaited = match end(order, evidence) {
