@@ -95,9 +95,10 @@ impl Decimal {
         step.is_positive() && self.0.checked_rem(step.0).is_some_and(|rest| rest.is_zero())
     }
 
-    /// So many hundredths of a percent of it. `None` beyond what 96 bits hold.
+    /// So many hundredths of a percent of it, without zeros at its end. `None` beyond what 96 bits hold.
     pub(crate) fn basis_points(self, bps: u64) -> Option<Self> {
-        self.times(Self(rust_decimal::Decimal::from_i128_with_scale(bps.into(), 4)))
+        let part = self.times(Self(rust_decimal::Decimal::from_i128_with_scale(bps.into(), 4)))?;
+        Some(Self(part.0.normalize()))
     }
 
     /// The whole below it, and what is above that in units of the last of [`DECIMAL_SCALE_MAX`] digits, rounded up.

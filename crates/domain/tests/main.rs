@@ -21,11 +21,15 @@ macro_rules! scripts {
     };
 }
 
+mod desk;
 mod digest;
 mod log;
 mod order_properties;
 mod orders;
 mod properties;
+mod reasons;
+mod records;
 mod refusals;
 mod scripts;
+mod trading;
 mod words;

@@ -197,7 +197,7 @@ impl fmt::Display for Reason {
             Self::Limit { limit, scope, allowed, found } => write!(f, "{limit} of {scope}: {found}, and {allowed} is allowed"),
             Self::MessageRate { scope, count, per_ms, retry_ms } => write!(
                 f,
-                "message_rate of {scope}: {count} in {per_ms} ms are allowed, half of them at once; again in {retry_ms} ms"
+                "message_rate of {scope}: {count} in {per_ms} ms are allowed, half of them and one at once; again in {retry_ms} ms"
             ),
             Self::Duplicate { scope, window_ms, age_ms } => write!(
                 f,
@@ -274,7 +274,9 @@ impl fmt::Display for Fault {
             }
             Self::NotOfThisVenue => f.write_str("is not for this venue"),
             Self::NotAsReplaced => f.write_str("must be that of the order that is replaced"),
-            Self::WouldNotReduce => f.write_str("asks for less of a position than there is to be reduced"),
+            Self::WouldNotReduce => f.write_str(
+                "needs a position that the order makes smaller, also after all else that is open on its side",
+            ),
         }
     }
 }
