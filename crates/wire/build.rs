@@ -8,11 +8,14 @@ use protox::prost::Message;
 
 const ROOT: &str = "../../proto";
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 8] = [
     "tenure/v1/common.proto",
     "tenure/v1/cluster.proto",
     "tenure/v1/lease.proto",
     "tenure/log/v1/log.proto",
+    "tenure/log/v1/audit.proto",
+    "tenure/log/v1/order.proto",
+    "tenure/log/v1/trading.proto",
     "tenure/peer/v1/peer.proto",
 ];
 

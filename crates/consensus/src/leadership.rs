@@ -124,7 +124,7 @@ impl Attempt {
         let handed_over = handed_over_ns.is_some_and(|asked_ns| {
             Duration::from_nanos(self.detected_ns.saturating_sub(asked_ns)) < TRANSFER_TIMEOUT
         });
-        let drained = || shared.state.read().history_tail().last().is_some_and(|r| r.audit.action == "drain");
+        let drained = || shared.state.read().last_audit().is_some_and(|audit| audit.action == "drain");
         let cause = match leader {
             None => Cause::Start,
             Some(_) if handed_over && drained() => Cause::Drain,

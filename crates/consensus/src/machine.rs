@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use domain::{
-    Action, Answer, AuditRecord, Command, Digest, Event, Frozen, Image, LogTime, NodeId, Outcome, Position,
+    Action, Answer, Command, Digest, Event, Frozen, HistoryRecord, Image, LogTime, NodeId, Outcome, Position,
     SealedHistory, Stamp, State,
 };
 use futures_util::{Stream, TryStreamExt};
@@ -40,7 +40,7 @@ pub(crate) struct Machine {
     last_applied: Option<LogId>,
     membership: StoredMembership,
     /// History files that the last entry sealed, until they are durable.
-    unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+    unwritten: Vec<(SealedHistory, Vec<HistoryRecord>)>,
     /// What happened in the last entry, if somebody listens.
     events: Vec<Event>,
     /// Somebody takes the changes of the state.
@@ -115,7 +115,7 @@ impl Machine {
         let mut checkpoint = None;
         let mut active = false;
         let mut state = self.shared.state.write();
-        let serial_before = state.serial().0;
+        let ended_before = state.keys_ended();
         for (offset, command) in (0..).zip(commands) {
             if command.action == Action::Checkpoint {
                 checkpoint = Some((id.index, state.digest()));
@@ -129,7 +129,7 @@ impl Machine {
             outcomes.push(outcome);
         }
         let commands = outcomes.len() as u64;
-        let ended = state.serial().0 - serial_before - outcomes.iter().map(Outcome::serials).sum::<u64>();
+        let ended = state.keys_ended() - ended_before;
         let next_end = state.next_end();
         // Before the state shows it to anybody.
         self.shared.scripts_flushed.store(state.scripts().flushed().0, Ordering::Release);

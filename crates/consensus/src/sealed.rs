@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AuditRecord, SealedHistory};
+use domain::{HistoryRecord, SealedHistory};
 use futures_util::{Stream, stream};
 use store::{Disk, History, SealedFile};
 use tokio::sync::Notify;
@@ -41,12 +41,12 @@ impl Sealed {
     }
 
     /// Makes files durable that the log has just sealed. One that is there already, as after a restart, stays.
-    pub(crate) async fn write(&self, sealed: Vec<(SealedHistory, Vec<AuditRecord>)>) -> io::Result<()> {
+    pub(crate) async fn write(&self, sealed: Vec<(SealedHistory, Vec<HistoryRecord>)>) -> io::Result<()> {
         let count = sealed.len() as u64;
         let files = self.files.clone();
         let write = move || {
             sealed.iter().try_for_each(|(sealed, records)| {
-                let records: Vec<Bytes> = records.iter().map(wire::encode_audit_record).collect();
+                let records: Vec<Bytes> = records.iter().map(wire::encode_history_record).collect();
                 files.seal(sealed.number, sealed.chain, &records).map(drop)
             })
         };
@@ -194,8 +194,8 @@ fn file(sealed: &SealedHistory) -> SealedFile {
 
 /// What the records of a file give after those before them; `None` if one of them cannot be read.
 fn chain(previous: u128, records: &[Bytes]) -> Option<u128> {
-    let records: Result<Vec<AuditRecord>, _> =
-        records.iter().map(|record| wire::decode_audit_record(record)).collect();
+    let records: Result<Vec<HistoryRecord>, _> =
+        records.iter().map(|record| wire::decode_history_record(record)).collect();
     Some(domain::history::chain(previous, &records.ok()?))
 }
 

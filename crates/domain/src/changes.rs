@@ -7,9 +7,13 @@
 use std::collections::BTreeSet;
 use std::mem::{replace, take};
 
-use crate::history::AuditRecord;
+use crate::history::HistoryRecord;
+use crate::image::{Configured, TradingRecords};
 use crate::limits::TOUCHED_ROWS_MAX;
 use crate::once::Remembered;
+use crate::orders::OrderId;
+use crate::orders::table::Row;
+use crate::orders::tombstone::{StrategyKey, Tombstone};
 use crate::{Entry, Frozen, Image, Key, RequestId, Script, SealedHistory, Serial, Sha1, Tenure};
 
 /// Rows by their names, `None` for one that is gone, and what has no rows.
@@ -23,8 +27,14 @@ pub struct Changes {
     pub tenures: Vec<(u64, Option<Tenure>)>,
     /// By number; none of them ever goes.
     pub sealed: Vec<SealedHistory>,
-    pub audits: Vec<(Serial, Option<AuditRecord>)>,
+    pub audits: Vec<(Serial, Option<HistoryRecord>)>,
     pub scripts: Vec<(Sha1, Option<Script>)>,
+    /// `None`: not changed. It never goes.
+    pub configured: Option<Configured>,
+    /// `None`: not changed.
+    pub trading: Option<TradingRecords>,
+    pub orders: Vec<(OrderId, Option<Row>)>,
+    pub tombstones: Vec<(StrategyKey, Option<Tombstone>)>,
     /// An image without rows.
     pub single: Image,
     /// How many rows the state has.
@@ -34,15 +44,15 @@ pub struct Changes {
 /// What [`State::take_changes`](crate::State::take_changes) gives.
 #[derive(Clone, Debug)]
 pub enum TakenChanges {
-    Rows(Changes),
+    Rows(Box<Changes>),
     /// To be laid out elsewhere: there may be a million rows.
-    Everything(Frozen),
+    Everything(Box<Frozen>),
 }
 
 impl From<TakenChanges> for Changes {
     fn from(taken: TakenChanges) -> Self {
         match taken {
-            TakenChanges::Rows(changes) => changes,
+            TakenChanges::Rows(changes) => *changes,
             TakenChanges::Everything(frozen) => frozen.image().into(),
         }
     }
@@ -57,6 +67,8 @@ pub struct RowCounts {
     pub sealed: usize,
     pub audits: usize,
     pub scripts: usize,
+    pub orders: usize,
+    pub tombstones: usize,
 }
 
 /// How much changed, told without taking it.
@@ -72,8 +84,10 @@ pub struct Extent {
 
 impl Changes {
     pub fn rows(&self) -> usize {
-        let Self { keys, outcomes, tenures, sealed, audits, scripts, .. } = self;
-        keys.len() + outcomes.len() + tenures.len() + sealed.len() + audits.len() + scripts.len()
+        let Self { keys, outcomes, tenures, sealed, audits, scripts, orders, tombstones, .. } = self;
+        let trading = usize::from(self.configured.is_some()) + usize::from(self.trading.is_some());
+        let of_trading = orders.len() + tombstones.len() + trading;
+        keys.len() + outcomes.len() + tenures.len() + sealed.len() + audits.len() + scripts.len() + of_trading
     }
 }
 
@@ -86,6 +100,8 @@ impl From<&Image> for RowCounts {
             sealed: image.sealed.len(),
             audits: image.tail.len(),
             scripts: image.scripts.len(),
+            orders: image.orders.len(),
+            tombstones: image.tombstones.len(),
         }
     }
 }
@@ -97,6 +113,8 @@ impl From<Image> for Changes {
         let (tenures, sealed, tail) =
             (take(&mut image.tenures), take(&mut image.sealed), take(&mut image.tail));
         let scripts = take(&mut image.scripts);
+        let (orders, tombstones) = (take(&mut image.orders), take(&mut image.tombstones));
+        let (configured, trading) = (image.configured.take(), take(&mut image.trading));
         Self {
             everything: true,
             keys: keys.into_iter().map(|(key, row)| (key, Some(row))).collect(),
@@ -105,6 +123,10 @@ impl From<Image> for Changes {
             sealed,
             audits: tail.into_iter().map(|row| (row.serial, Some(row))).collect(),
             scripts: scripts.into_iter().map(|row| (row.sha(), Some(row))).collect(),
+            configured,
+            trading: Some(trading),
+            orders: orders.into_iter().map(|row| (row.id, Some(row))).collect(),
+            tombstones: tombstones.into_iter().map(|(key, row)| (key, Some(row))).collect(),
             single: image,
             counts,
         }
@@ -190,7 +212,7 @@ mod tests {
         outcomes: BTreeMap<RequestId, Remembered>,
         tenures: BTreeMap<u64, Tenure>,
         sealed: BTreeMap<u64, SealedHistory>,
-        audits: BTreeMap<Serial, AuditRecord>,
+        audits: BTreeMap<Serial, HistoryRecord>,
         scripts: BTreeMap<Sha1, Script>,
     }
 

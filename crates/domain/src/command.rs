@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Published, Script, Tenure, Token};
+use crate::limits::TEXT_BYTES_MAX;
+use crate::orders::command::OrderAction;
+use crate::trading::command::TradingAction;
+use crate::{Alteration, Cause, Guard, Key, LogTime, NodeId, Published, Refusal, Script, Tenure, Token};
 
 /// One command. With [`Once`], however often it reaches the log it runs once; without, it must be harmless to
 /// repeat (ticks, checkpoints, digest reports).
@@ -88,6 +91,11 @@ pub enum Action {
     /// own, and one that is refused does not undo the others. What they may be: [`Action::may_be_a_part`].
     Transaction { guards: Vec<Guard>, actions: Vec<Action> },
 
+    /// Something asked or said of an order.
+    Order(Box<OrderAction>),
+    /// Something asked of who may trade.
+    Trading(Box<TradingAction>),
+
     /// The group as Raft's membership entry says; put here by the node itself when it applies that entry.
     Members { voters: Vec<NodeId>, learners: Vec<NodeId> },
     /// Reserve the id of a future member; it is this command's serial.
@@ -110,6 +118,19 @@ pub struct Audit {
     pub action: String,
     pub subject: String,
     pub reason: String,
+}
+
+impl Audit {
+    /// Each of its texts has a limit.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let texts = [&self.actor, &self.action, &self.subject, &self.reason];
+        if texts.iter().all(|text| text.len() <= TEXT_BYTES_MAX) { Ok(()) } else { Err(Refusal::TooLarge) }
+    }
+
+    /// The bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        self.actor.len() + self.action.len() + self.subject.len() + self.reason.len()
+    }
 }
 
 /// When [`Action::Set`] writes.
@@ -163,8 +184,12 @@ pub enum ExpireCondition {
 impl Action {
     /// Turns ends given as wall-clock instants into lengths, by the leader's wall clock.
     pub fn resolve_wall_clock(&mut self, wall_ms: i64) {
-        if let Self::Transaction { actions, .. } = self {
-            actions.iter_mut().for_each(|action| action.resolve_wall_clock(wall_ms));
+        match self {
+            Self::Transaction { actions, .. } => {
+                actions.iter_mut().for_each(|action| action.resolve_wall_clock(wall_ms));
+            }
+            Self::Order(action) => action.resolve_wall_clock(wall_ms),
+            _ => {}
         }
         if let Self::Set { expiry, .. } | Self::Expire { expiry, .. } | Self::Touch { expiry, .. } = self
             && let Expiry::AtWallMs(at_ms) = *expiry
@@ -173,7 +198,7 @@ impl Action {
         }
     }
 
-    /// Whether it acts on keys or scripts or publishes, as the parts of a transaction must.
+    /// Whether it acts on keys, scripts or orders or publishes, as the parts of a transaction must.
     pub fn may_be_a_part(&self) -> bool {
         match self {
             Self::Set { .. }
@@ -191,8 +216,10 @@ impl Action {
             | Self::Release { .. }
             | Self::Publish(_)
             | Self::LoadScript(_)
-            | Self::FlushScripts => true,
+            | Self::FlushScripts
+            | Self::Order(_) => true,
             Self::Transaction { .. }
+            | Self::Trading(_)
             | Self::Tick
             | Self::Members { .. }
             | Self::ReserveNode { .. }
@@ -277,8 +304,11 @@ impl Action {
             let is_all_messages = !actions.is_empty() && actions.iter().all(is_message);
             return !is_all_messages && actions.iter().all(|action| action.frees() || is_message(action));
         }
-        if let Self::Alter { alteration, .. } = self {
-            return alteration.frees();
+        match self {
+            Self::Alter { alteration, .. } => return alteration.frees(),
+            Self::Order(action) => return action.frees(),
+            Self::Trading(action) => return action.frees(),
+            _ => {}
         }
         matches!(
             self,
@@ -338,9 +368,9 @@ impl Action {
                 guards.iter().map(Guard::bytes).sum::<usize>()
                     + actions.iter().map(|action| 64 + action.bytes()).sum::<usize>()
             }
-            Self::Flush { audit, .. } | Self::ReserveNode { audit } | Self::Audit(audit) => {
-                audit.actor.len() + audit.action.len() + audit.subject.len() + audit.reason.len()
-            }
+            Self::Flush { audit, .. } | Self::ReserveNode { audit } | Self::Audit(audit) => audit.bytes(),
+            Self::Order(action) => action.bytes(),
+            Self::Trading(action) => action.bytes(),
             Self::Tick
             | Self::FlushScripts
             | Self::Members { .. }

@@ -1,21 +1,32 @@
-//! What happened, for people and audits: records appended to files that are sealed and never change again.
+//! What happened, for people and audits: acts and closed orders, appended to files that are sealed and never change again.
 //!
 //! Where a file ends is a function of the log alone, so that the files are the same bytes on every node. `State`
 //! holds the open tail and the chained hash of each sealed file; the shell writes a file when it is sealed.
+
+use std::sync::Arc;
 
 use crate::changes::Touched;
 use crate::command::Audit;
 use crate::digest::Feed;
 use crate::limits::{HISTORY_BYTES_PER_FILE, HISTORY_RECORDS_PER_FILE};
+use crate::orders::Order;
 use crate::{LogTime, Serial};
 
-/// One act of an operator or of the cluster itself, with the place in the log that proves it.
+/// One thing that happened, with the place in the log that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditRecord {
+pub struct HistoryRecord {
     pub serial: Serial,
     pub term: u64,
     pub time: LogTime,
-    pub audit: Audit,
+    pub what: Recorded,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// An act of an operator or of the cluster itself.
+    Audit(Audit),
+    /// An order that is closed, or was denied.
+    Order(Arc<Order>),
 }
 
 /// A file that will not change again. `chain` covers its records and, through the chain of the file before,
@@ -32,9 +43,9 @@ pub struct SealedHistory {
 
 /// The chain after these records, if it was `previous` before them: what a sealed file that comes from elsewhere must
 /// give. The first file's predecessor has 0.
-pub fn chain<'a>(previous: u128, records: impl IntoIterator<Item = &'a AuditRecord>) -> u128 {
+pub fn chain<'a>(previous: u128, records: impl IntoIterator<Item = &'a HistoryRecord>) -> u128 {
     records.into_iter().fold(previous, |chain, record| {
-        let mut feed = Feed::new("audit");
+        let mut feed = Feed::new(record.what.kind());
         record.feed(&mut feed);
         feed.u128(chain).finish()
     })
@@ -43,18 +54,18 @@ pub fn chain<'a>(previous: u128, records: impl IntoIterator<Item = &'a AuditReco
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) sealed: Vec<SealedHistory>,
-    pub(crate) tail: Vec<AuditRecord>,
+    pub(crate) tail: Vec<HistoryRecord>,
     pub(crate) tail_bytes: usize,
     pub(crate) chain: u128,
     /// Sealed since the shell last asked; not part of the state's meaning, so not of its digest.
-    pub(crate) unwritten: Vec<(SealedHistory, Vec<AuditRecord>)>,
+    pub(crate) unwritten: Vec<(SealedHistory, Vec<HistoryRecord>)>,
     /// By number.
     pub(crate) sealed_touched: Touched<u64>,
     pub(crate) tail_touched: Touched<Serial>,
 }
 
 impl History {
-    pub(crate) fn append(&mut self, record: AuditRecord) {
+    pub(crate) fn append(&mut self, record: HistoryRecord) {
         self.chain = chain(self.chain, [&record]);
         self.tail_touched.note(&record.serial);
         self.tail_bytes += record.bytes();
@@ -84,7 +95,7 @@ impl History {
     }
 
     /// A record of the open tail.
-    pub(crate) fn get(&self, serial: Serial) -> Option<&AuditRecord> {
+    pub(crate) fn get(&self, serial: Serial) -> Option<&HistoryRecord> {
         self.tail.binary_search_by_key(&serial, |record| record.serial).ok().map(|at| &self.tail[at])
     }
 
@@ -105,17 +116,35 @@ impl History {
     }
 }
 
-impl AuditRecord {
+impl HistoryRecord {
     pub(crate) fn bytes(&self) -> usize {
-        let Audit { actor, action, subject, reason, .. } = &self.audit;
-        32 + actor.len() + action.len() + subject.len() + reason.len()
+        match &self.what {
+            Recorded::Audit(Audit { actor, action, subject, reason, .. }) => {
+                32 + actor.len() + action.len() + subject.len() + reason.len()
+            }
+            Recorded::Order(order) => order.bytes(),
+        }
     }
 
     fn feed(&self, feed: &mut Feed) {
-        let Audit { wall_ms, actor, action, subject, reason } = &self.audit;
-        feed.u64(self.serial.0).u64(self.term).u64(self.time.as_ns()).i64(*wall_ms);
-        for text in [actor, action, subject, reason] {
-            feed.bytes(text.as_bytes());
+        feed.u64(self.serial.0).u64(self.term).u64(self.time.as_ns());
+        match &self.what {
+            Recorded::Audit(Audit { wall_ms, actor, action, subject, reason }) => {
+                feed.i64(*wall_ms);
+                for text in [actor, action, subject, reason] {
+                    feed.bytes(text.as_bytes());
+                }
+            }
+            Recorded::Order(order) => _ = feed.u128(order.digest().0),
+        }
+    }
+}
+
+impl Recorded {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Order(_) => "order",
         }
     }
 }

@@ -1,9 +1,18 @@
 //! The state laid out flat, for snapshots and restarts: what `State` holds, without what can be computed from it.
 
+use std::sync::Arc;
+
 use crate::checkpoint::Checkpoint;
-use crate::history::AuditRecord;
+use crate::history::HistoryRecord;
 use crate::once::Remembered;
+use crate::orders::Tag;
+use crate::orders::table::Row;
+use crate::orders::tombstone::{StrategyKey, Tombstone};
 use crate::shelf::Shelved;
+use crate::trading::configuration::Configuration;
+use crate::trading::counters::Counters;
+use crate::trading::reconciled::Reconciled;
+use crate::trading::switch::Switches;
 use crate::{
     Digest, Entry, Epoch, Key, LogTime, Members, RequestId, Script, SealedHistory, Serial, Tenure, Traces,
 };
@@ -23,11 +32,31 @@ pub struct Image {
     pub tenures: Vec<Tenure>,
     pub checkpoint: Checkpoint,
     pub sealed: Vec<SealedHistory>,
-    pub tail: Vec<AuditRecord>,
+    pub tail: Vec<HistoryRecord>,
     pub chain: u128,
     pub scripts: Vec<Script>,
     /// When all that had been loaded were last flushed; 0: never.
     pub scripts_flushed: Serial,
+    /// `None` before the first configuration.
+    pub configured: Option<Configured>,
+    pub trading: TradingRecords,
+    pub orders: Vec<Row>,
+    pub tombstones: Vec<(StrategyKey, Tombstone)>,
+}
+
+/// What has been set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configured {
+    pub tag: Tag,
+    pub configuration: Arc<Configuration>,
+}
+
+/// What has been switched, reconciled and counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TradingRecords {
+    pub switches: Switches,
+    pub reconciled: Reconciled,
+    pub counters: Counters,
 }
 
 /// A state as it was at one moment, to be laid out while `apply` goes on.

@@ -45,7 +45,7 @@ pub use command::{Action, Command, ExpireCondition, Expiry, Once, RequestId, Set
 pub use decimal::Decimal;
 pub use digest::Digest;
 pub use events::{Classes, Event, Interest, KeyEvent, Published};
-pub use history::{AuditRecord, SealedHistory};
+pub use history::{HistoryRecord, Recorded, SealedHistory};
 pub use image::{Frozen, Image};
 pub use keyspace::alteration::Alteration;
 pub use keyspace::hash::{Hash, HashChange};

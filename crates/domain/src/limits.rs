@@ -145,7 +145,10 @@ pub const PROBLEMS_MAX: usize = 50;
 
 /// Most kill switches, modes and breakers at a time, of each. Nobody has so many traders and symbols to stop one by one; the switch that
 /// covers all is never refused.
-pub const SWITCHES_MAX: usize = 4096;
+pub const SWITCHES_MAX: usize = 256;
+
+/// Longest text of who switched and why that a switch keeps, in bytes; the audit has all of it.
+pub const NOTE_TEXT_BYTES_MAX: usize = 256;
 
 /// How long after its authorisation an order may enter the venue, if the account does not say: long for a network, short for a
 /// take-over, which waits it out. The most is what venues take.
@@ -175,3 +178,34 @@ pub const KEY_AHEAD_MS_MAX: i64 = 5 * 60 * 1000;
 
 /// Most minutes by which the trading day is ahead of, or behind, that of UTC: less than a day.
 pub const DAY_OFFSET_MINUTES_MAX: i32 = 24 * 60 - 1;
+
+/// How long the tombstone of a key that says its age stands, in log time, which runs no faster than any clock. A wall clock may be
+/// set back by a day before such a key could come again unnoticed.
+pub const TOMBSTONE_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+
+/// Most orders and tombstones together. A tombstone takes some 250 bytes, and those of keys without a time are never forgotten.
+pub const TOMBSTONES_MAX: usize = 1 << 20;
+
+/// How long a settled order stays in memory, in log time: whoever asks for the orders of the day needs no disk.
+pub const SETTLED_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Most orders in memory.
+pub const ORDERS_MAX: usize = 200_000;
+
+/// How many of them may be settled. Beyond this the oldest go to the history before their day is over.
+pub const SETTLED_ORDERS_MAX: usize = 100_000;
+
+/// Most orders that go to the history with one command, so that many at a time do not stall `apply`.
+pub const ARCHIVED_PER_COMMAND_MAX: usize = 32;
+
+/// Longest that an order may wait to be authorised.
+pub const HOLD_MS_MAX: u64 = 60 * 60 * 1000;
+
+/// What a reason counts for in memory, in an answer that is remembered.
+pub const REASON_BYTES: usize = 96;
+
+/// What the answer to something asked of an order may count for, in a transaction: every reason there is, from every scope.
+pub const ORDER_ANSWER_BYTES_MAX: usize = 40 * REASON_BYTES;
+
+/// What a record of trading counts for in a command, an estimate from above.
+pub const RECORD_BYTES: usize = 256;

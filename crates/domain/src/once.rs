@@ -131,6 +131,8 @@ impl Answer {
             Self::Lease { lease: Some(lease), .. } => lease.holder.len(),
             Self::Values(Some(values)) => values.iter().map(|value| ELEMENT_BYTES + value.len()).sum(),
             Self::Scored(members) => members.iter().map(|(_, member)| ELEMENT_BYTES + member.len()).sum(),
+            Self::Order(answer) => answer.bytes(),
+            Self::Trading(answer) => answer.bytes(),
             Self::All(answers) => {
                 answers.iter().map(|answer| INNER_ANSWER_BYTES + answer.value_bytes()).sum()
             }
@@ -174,6 +176,14 @@ impl Answer {
                 feed
             }
             Self::Conflict => feed.u64(11),
+            Self::Order(answer) => {
+                answer.feed(feed.u64(17));
+                feed
+            }
+            Self::Trading(answer) => {
+                answer.feed(feed.u64(18));
+                feed
+            }
             Self::Values(None) => feed.u64(12),
             Self::Values(Some(values)) => {
                 values.iter().fold(feed.u64(13).u64(values.len() as u64), |feed, value| feed.bytes(value))

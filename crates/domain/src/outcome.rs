@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::orders::command::OrderAnswer;
+use crate::trading::command::TradingAnswer;
 use crate::{Lease, NodeId, Score, Scored, Serial};
 
 /// The answer to a command, and where it was first made.
@@ -53,6 +55,10 @@ pub enum Answer {
     },
     /// The id that was reserved.
     Node(NodeId),
+    /// What became of what was asked of an order.
+    Order(Box<OrderAnswer>),
+    /// What became of what was asked of who may trade.
+    Trading(Box<TradingAnswer>),
     /// What each action of a transaction answered.
     All(Vec<Answer>),
     /// A guard of the transaction did not hold, and nothing was done.
@@ -84,7 +90,7 @@ pub enum Refusal {
     WallClock,
     /// There is no key to be renamed, or to be changed in place.
     NoSuchKey,
-    /// A transaction holds an action that neither is on keys or scripts nor publishes.
+    /// A transaction holds an action that neither is on keys, scripts or orders nor publishes.
     NotOnKeys,
     /// The key holds another kind of value than the action is on.
     WrongKind,

@@ -1,31 +1,38 @@
 //! The whole, and the one function that changes it.
 
 mod copy;
+mod orders;
+mod reads;
+mod trading;
 mod transaction;
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use planted::Bug;
 
-use crate::checkpoint::{Checkpoint, Integrity};
+use crate::checkpoint::Checkpoint;
 use crate::command::Audit;
-use crate::history::{AuditRecord, History};
-use crate::keyspace::{Change, Entry, Key, KeyCounts, Keyspace, Lease};
-use crate::limits::{CHANNEL_BYTES_MAX, DATABASES, KEYS_PER_COMMAND_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::history::{History, HistoryRecord};
+use crate::keyspace::{Change, Entry, Key, Keyspace, Lease};
+use crate::limits::{CHANNEL_BYTES_MAX, DATABASES, KEYS_PER_COMMAND_MAX, MESSAGE_BYTES_MAX};
 use crate::once::{Outcomes, Remembered};
+use crate::orders::Tag;
+use crate::orders::command::OrderAction;
+use crate::orders::table::Orders;
 use crate::tenures::Tenures;
+use crate::trading::Trading;
+use crate::trading::exposure::Exposures;
 use crate::{
-    Action, Answer, Command, Epoch, Event, Guard, Interest, LogTime, Made, Members, NodeId, Outcome,
-    Position, Refusal, RequestId, Scripts, SealedHistory, Serial, Tenure,
+    Action, Answer, Command, Epoch, LogTime, Made, Members, Outcome, Position, Recorded, Refusal, Scripts,
+    Serial,
 };
 
 /// Everything that the log has decided.
 ///
 /// Invariants:
-/// * `serial` grows by one with every command applied, every action of a transaction and every key that ends by itself.
+/// * `serial` grows by one with every command applied, every action of a transaction, every key that ends by itself, and every
+///   order whose wait is over or that goes to the history.
 /// * `now` never runs backwards, and moves only by a stamp of its own entry's term.
-/// * No key is present whose end is at or before `now`.
+/// * No key is present whose end is at or before `now`, and no order waits for longer than it was to.
+/// * `exposures` is what the orders come to, and in no digest and no image.
 /// * Two states that applied the same log are equal, and so are their digests.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -39,6 +46,22 @@ pub struct State {
     tenures: Tenures,
     checkpoint: Checkpoint,
     history: History,
+    /// What tells the orders of this cluster from those of any other, since the first configuration.
+    tag: Option<Tag>,
+    trading: Trading,
+    orders: Orders,
+    exposures: Exposures,
+    trading_touched: TradingTouched,
+    /// Keys that ended by themselves since this state was made; it is told, and decides nothing.
+    keys_ended: u64,
+}
+
+/// Which of the two rows of trading have changed since they were last taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct TradingTouched {
+    configuration: bool,
+    /// Switches, counters, reconciled accounts.
+    records: bool,
 }
 
 impl State {
@@ -49,7 +72,7 @@ impl State {
         if let Some(stamp) = at.stamp
             && !stale
         {
-            self.advance(stamp.time);
+            self.advance(at, stamp.time);
         }
         self.serial = self.serial.next();
         let made = Made { serial: self.serial, index: at.index, term: at.term };
@@ -75,14 +98,19 @@ impl State {
         first(answer)
     }
 
-    /// Moves the clock and ends everything that is due, in the order of (end, database, name).
-    fn advance(&mut self, time: LogTime) {
+    /// Moves the clock and ends everything that is due: keys in the order of (end, database, name), then orders that wait, in
+    /// the order of (end, id).
+    fn advance(&mut self, at: Position, time: LogTime) {
         self.now = self.now.max(time);
         while let Some(key) = self.keys.due(self.now) {
             self.serial = self.serial.next();
             self.keys.end(self.serial, &key);
+            self.keys_ended += 1;
         }
         self.outcomes.forget_until(self.now);
+        self.end_holds();
+        self.archive_settled(at);
+        self.orders.tombstones.forget_until(self.now);
     }
 
     fn run(&mut self, at: Position, action: Action) -> Answer {
@@ -146,6 +174,14 @@ impl State {
 
             Action::Transaction { guards, actions } => self.transaction(at, guards, actions)?,
 
+            Action::Order(action) => match *action {
+                OrderAction::Submit(submit) => self.submit_order(at, submit)?,
+                OrderAction::Cancel(cancel) => self.cancel_order(at, cancel)?,
+                OrderAction::Replace(replace) => self.replace_order(at, replace)?,
+                OrderAction::Report(report) => self.report_order(&report)?,
+            },
+            Action::Trading(action) => self.trading_action(at, *action)?,
+
             Action::Members { voters, learners } => {
                 self.members.set(voters, learners);
                 Answer::Done
@@ -176,14 +212,13 @@ impl State {
     }
 
     fn audit(&mut self, at: Position, audit: Audit) -> Result<(), Refusal> {
-        if [&audit.actor, &audit.action, &audit.subject, &audit.reason]
-            .iter()
-            .any(|t| t.len() > TEXT_BYTES_MAX)
-        {
-            return Err(Refusal::TooLarge);
-        }
-        self.history.append(AuditRecord { serial: self.serial, term: at.term, time: self.now, audit });
+        audit.check()?;
+        self.record(at, Recorded::Audit(audit));
         Ok(())
+    }
+
+    fn record(&mut self, at: Position, what: Recorded) {
+        self.history.append(HistoryRecord { serial: self.serial, term: at.term, time: self.now, what });
     }
 
     /// What a command did when it ran before. Of a lease it tells how things stand now: a grant that has been
@@ -228,148 +263,6 @@ fn few(keys: usize) -> Result<(), Refusal> {
 impl Serial {
     fn next(self) -> Self {
         Self(self.0 + 1)
-    }
-}
-
-// Reads.
-impl State {
-    pub fn get(&self, key: &Key) -> Option<&Entry> {
-        self.keys.get(key)
-    }
-
-    /// The lease of that name at the log time `clock`, which a leader's live clock may have moved past
-    /// [`State::now`]: the number shrinks, but the lease is there until the log ends it. A key that is no string is none.
-    pub fn lease(&self, key: &Key, clock: LogTime) -> Result<Option<Lease>, Refusal> {
-        self.keys.lease(key, clock)
-    }
-
-    /// Whether what a transaction would rely on is still so.
-    pub fn holds(&self, guard: &Guard) -> bool {
-        // A look that has not taken place yet is none.
-        guard.as_of() <= self.serial && self.keys.holds(guard)
-    }
-
-    /// Whether it is known of keys that are absent when they went.
-    pub fn is_traced(&self) -> bool {
-        self.keys.traces.is_some()
-    }
-
-    /// Every key, in the order of (database, name).
-    pub fn keys(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.keys.iter()
-    }
-
-    /// The keys of one database from a name on, in the order of names: to look at many in several steps.
-    pub fn keys_from(&self, database: u8, from: Bound<&[u8]>) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.keys.range(database, from)
-    }
-
-    /// What is in each database that ever had a key.
-    pub fn counts(&self) -> &BTreeMap<u8, KeyCounts> {
-        self.keys.counts()
-    }
-
-    pub fn key_count(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Keys that end by themselves.
-    pub fn ending_count(&self) -> usize {
-        self.keys.ending()
-    }
-
-    /// When the next key ends by itself.
-    pub fn next_end(&self) -> Option<LogTime> {
-        self.keys.next_end()
-    }
-
-    /// Those that clients have loaded.
-    pub fn scripts(&self) -> &Scripts {
-        &self.scripts
-    }
-
-    pub fn outcome_count(&self) -> usize {
-        self.outcomes.len()
-    }
-
-    /// What the remembered outcomes count for against
-    /// [`limits::OUTCOMES_BYTES_MAX`](crate::limits::OUTCOMES_BYTES_MAX).
-    pub fn outcome_bytes(&self) -> usize {
-        self.outcomes.bytes()
-    }
-
-    /// Whether so many more outcomes would be remembered, as far as can be told before the commands have run.
-    pub fn has_room_for_outcomes(&self, more: usize) -> bool {
-        self.outcomes.has_room(more)
-    }
-
-    /// Whether a command ran under this name, and would be answered with what it did then.
-    pub fn remembers(&self, id: RequestId) -> bool {
-        self.outcomes.get(id).is_some()
-    }
-
-    pub fn now(&self) -> LogTime {
-        self.now
-    }
-
-    pub fn serial(&self) -> Serial {
-        self.serial
-    }
-
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    pub fn members(&self) -> &Members {
-        &self.members
-    }
-
-    pub fn tenures(&self) -> impl DoubleEndedIterator<Item = &Tenure> {
-        self.tenures.iter()
-    }
-
-    /// The last record of tenure. Its node is active only while its term is the cluster's.
-    pub fn tenure(&self) -> Option<&Tenure> {
-        self.tenures.last()
-    }
-
-    pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
-    }
-
-    pub fn integrity(&self, node: NodeId) -> Integrity {
-        self.checkpoint.integrity(node, &self.members)
-    }
-
-    pub fn sealed_history(&self) -> &[SealedHistory] {
-        &self.history.sealed
-    }
-
-    /// The audit records that are not yet in a sealed file.
-    pub fn history_tail(&self) -> &[AuditRecord] {
-        &self.history.tail
-    }
-
-    /// The history files sealed since the last call, for the shell to write.
-    pub fn take_unwritten_history(&mut self) -> Vec<(SealedHistory, Vec<AuditRecord>)> {
-        std::mem::take(&mut self.history.unwritten)
-    }
-}
-
-// For whoever listens.
-impl State {
-    pub fn interest(&self) -> Interest {
-        self.keys.events.interest
-    }
-
-    /// Begins or ends to note what happens.
-    pub fn listen(&mut self, interest: Interest) {
-        self.keys.events.interest = interest;
-    }
-
-    /// What has happened since the last call, in the order of the log.
-    pub fn take_events(&mut self) -> Vec<Event> {
-        self.keys.events.take()
     }
 }
 

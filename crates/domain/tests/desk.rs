@@ -7,6 +7,7 @@ use domain::orders::id::OrderId;
 use domain::orders::intent::{Intent, OrderType, Side, TimeInForce};
 use domain::orders::reason::Reason;
 use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::counters::LastTrade;
 use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
 use domain::trading::venue::{Instrument, Venue};
@@ -156,7 +157,8 @@ impl TestDesk {
         });
         let Trading { counters, configuration, .. } = &mut self.trading;
         counters.fill(configuration, &execution);
-        counters.observe(configuration, &execution);
+        let Execution { account, symbol, price, venue_ms, trade, .. } = execution;
+        counters.observe(configuration, (&account, &symbol), LastTrade { venue_ms, trade, price });
     }
 
     /// It can be filled no more.

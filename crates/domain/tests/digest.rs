@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::command::Audit;
+use domain::image::TradingRecords;
 use domain::once::Remembered;
 use domain::{
-    Answer, AuditRecord, Cause, Checkpoint, Digest, Entry, Epoch, Hash, Image, Key, Lease, List, LogTime,
-    Made, Members, NodeId, Refusal, RequestId, Score, Script, SealedHistory, Serial, Set, SortedSet, State,
-    Tenure, Token, Traces, Value,
+    Answer, Cause, Checkpoint, Digest, Entry, Epoch, Hash, HistoryRecord, Image, Key, Lease, List, LogTime,
+    Made, Members, NodeId, Recorded, Refusal, RequestId, Score, Script, SealedHistory, Serial, Set,
+    SortedSet, State, Tenure, Token, Traces, Value,
 };
 
 /// The digest of the state that is this image.
@@ -58,11 +59,11 @@ fn full_image() -> Image {
         subject: format!("{name} subject"),
         reason: format!("{name} reason"),
     };
-    let record = |serial| AuditRecord {
+    let record = |serial| HistoryRecord {
         serial: Serial(serial),
         term: 2,
         time: LogTime::from_ms(1),
-        audit: audit("tail"),
+        what: Recorded::Audit(audit("tail")),
     };
     let remembered = |answer| Remembered { made, answer, until: LogTime::from_ms(77) };
     Image {
@@ -133,6 +134,10 @@ fn full_image() -> Image {
         chain: 81,
         scripts: vec![Script::new(*b"c"), Script::new(*b"ab")],
         scripts_flushed: Serial(85),
+        configured: None,
+        trading: TradingRecords::default(),
+        orders: Vec::new(),
+        tombstones: Vec::new(),
     }
 }
 
@@ -268,16 +273,23 @@ const CHANGES: &[Change] = &[
     ("tail.serial", |image| image.tail[0].serial = Serial(70)),
     ("tail.term", |image| image.tail[0].term += 1),
     ("tail.time", |image| image.tail[0].time = LogTime::from_ms(2)),
-    ("tail.wall", |image| image.tail[0].audit.wall_ms += 1),
-    ("tail.actor", |image| image.tail[0].audit.actor.push('.')),
-    ("tail.action", |image| image.tail[0].audit.action.push('.')),
-    ("tail.subject", |image| image.tail[0].audit.subject.push('.')),
-    ("tail.reason", |image| image.tail[0].audit.reason.push('.')),
+    ("tail.wall", |image| tail_audit(image).wall_ms += 1),
+    ("tail.actor", |image| tail_audit(image).actor.push('.')),
+    ("tail.action", |image| tail_audit(image).action.push('.')),
+    ("tail.subject", |image| tail_audit(image).subject.push('.')),
+    ("tail.reason", |image| tail_audit(image).reason.push('.')),
     ("tail, one letter to the next text", |image| {
-        let letter = image.tail[0].audit.actor.pop().expect("it is not empty");
-        image.tail[0].audit.action.insert(0, letter);
+        let letter = tail_audit(image).actor.pop().expect("it is not empty");
+        tail_audit(image).action.insert(0, letter);
     }),
 ];
+
+fn tail_audit(image: &mut Image) -> &mut Audit {
+    match &mut image.tail[0].what {
+        Recorded::Audit(audit) => audit,
+        Recorded::Order(order) => panic!("order {} is no audit record", order.id),
+    }
+}
 
 fn traces(image: &mut Image) -> &mut Traces {
     image.traces.as_mut().expect("the full image has them")
@@ -416,6 +428,10 @@ fn no_field_is_forgotten(image: Image) {
         chain: _,
         scripts: _,
         scripts_flushed: _,
+        configured: _,
+        trading: _,
+        orders: _,
+        tombstones: _,
     } = image;
     for (Key { database: _, name: _ }, Entry { value: _, token: _, revision: _, end: _, ttl_ms: _ }) in keys {
     }
@@ -437,7 +453,7 @@ fn no_field_is_forgotten(image: Image) {
     {}
     let Checkpoint { index: _, reports: _ } = checkpoint;
     for SealedHistory { number: _, first: _, last: _, records: _, chain: _ } in sealed {}
-    for AuditRecord { serial: _, term: _, time: _, audit } in tail {
-        let Audit { wall_ms: _, actor: _, action: _, subject: _, reason: _ } = audit;
+    for HistoryRecord { serial: _, term: _, time: _, what } in tail {
+        if let Recorded::Audit(Audit { wall_ms: _, actor: _, action: _, subject: _, reason: _ }) = what {}
     }
 }

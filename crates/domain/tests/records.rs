@@ -9,6 +9,7 @@ use domain::limits::{
 use domain::orders::intent::{OrderType, Side};
 use domain::orders::reason::Mode;
 use domain::trading::account::{AccountMode, BotReports};
+use domain::trading::counters::LastTrade;
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::venue::Venue;
 use domain::trading::{Configuration, Counters, Day, Draft, Execution, Subject, Trading};
@@ -222,6 +223,11 @@ fn execution(number: u64) -> Execution {
     }
 }
 
+fn observe(counters: &mut Counters, configuration: &Configuration, execution: &Execution) {
+    let Execution { account, symbol, price, venue_ms, trade, .. } = execution.clone();
+    counters.observe(configuration, (&account, &symbol), LastTrade { venue_ms, trade, price });
+}
+
 #[test]
 fn every_record_is_in_the_digest() {
     let changes: [fn(&mut Trading); 11] = [
@@ -250,7 +256,7 @@ fn every_record_is_in_the_digest() {
         |it| it.reconciled.record(name("main"), 1),
         |it| it.counters.roll(Day(1)),
         |it| it.counters.fill(&it.configuration, &execution(1)),
-        |it| it.counters.observe(&it.configuration, &execution(1)),
+        |it| observe(&mut it.counters, &it.configuration, &execution(1)),
     ];
     let mut own = Trading::default();
     own.configure(full()).unwrap();
@@ -284,9 +290,9 @@ proptest! {
             let mut counters = Counters::default();
             for number in numbers {
                 counters.fill(&configuration, &execution(*number));
-                counters.observe(&configuration, &execution(*number));
+                observe(&mut counters, &configuration, &execution(*number));
                 // What is reported again says nothing new of the price.
-                counters.observe(&configuration, &execution(*number));
+                observe(&mut counters, &configuration, &execution(*number));
             }
             counters
         };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::{
-    Action, Answer, AuditRecord, Key, Lease, LogTime, Outcome, Refusal, Scored, SealedHistory, Value,
+    Action, Answer, HistoryRecord, Key, Lease, LogTime, Outcome, Recorded, Refusal, Scored, SealedHistory,
+    Value,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -106,6 +107,8 @@ fn answer_in_words(action: &Action, answer: &Answer) -> String {
             format!("done: {}", each.collect::<Vec<_>>().join("; "))
         }
         Answer::Conflict => "conflict".to_owned(),
+        Answer::Order(answer) => format!("{answer:?}"),
+        Answer::Trading(answer) => format!("{answer:?}"),
     }
 }
 
@@ -142,12 +145,17 @@ pub(crate) fn sealed(SealedHistory { number, first, last, records, chain }: &Sea
     format!("file {number}: {records} records, serials {first} to {last}, chain {chain:032x}")
 }
 
-pub(crate) fn act(AuditRecord { serial, term, time, audit }: &AuditRecord) -> String {
-    let Audit { actor, action, subject, reason, .. } = audit;
-    let [actor, action, subject, reason] =
-        [actor, action, subject, reason].map(|text| words(text.as_bytes()));
+pub(crate) fn act(HistoryRecord { serial, term, time, what }: &HistoryRecord) -> String {
     let at = seconds(*time);
-    format!("serial {serial}, term {term}, at {at}: {actor} did {action} to {subject}, because {reason}")
+    let what = match what {
+        Recorded::Audit(Audit { actor, action, subject, reason, .. }) => {
+            let [actor, action, subject, reason] =
+                [actor, action, subject, reason].map(|text| words(text.as_bytes()));
+            format!("{actor} did {action} to {subject}, because {reason}")
+        }
+        Recorded::Order(order) => format!("order {}", order.id),
+    };
+    format!("serial {serial}, term {term}, at {at}: {what}")
 }
 
 pub(crate) fn name(key: &Key) -> String {

@@ -1,11 +1,16 @@
 //! The one encoding of a command.
 
+use domain::orders::command::OrderAction;
+use domain::trading::command::TradingAction;
+use domain::trading::configuration::Day;
 use domain::{Action, NodeId, Published, Script};
 
 use crate::error::{known, required, u128_of};
 use crate::key::{bytes_of, database_of, key_of, set_condition_of, set_condition_parts, token_of, value_of};
 use crate::log::command as kind;
+use crate::order::{parsed, tag_of};
 use crate::record::{audit_of, report_digest};
+use crate::trading::record::{mode_of, subject_of};
 use crate::{DecodeError, log};
 
 impl From<&domain::Command> for log::Command {
@@ -118,6 +123,9 @@ impl From<&Action> for kind::Action {
                     .collect(),
             }),
 
+            Action::Order(action) => order_kind(action),
+            Action::Trading(action) => trading_kind(action),
+
             Action::Members { .. } => {
                 panic!("members reach the log as a membership payload, not as a command")
             }
@@ -217,6 +225,43 @@ impl TryFrom<kind::Action> for Action {
                 actions: actions.into_iter().map(part).collect::<Result<_, _>>()?,
             },
 
+            kind::Action::SubmitOrder(submit) => order(OrderAction::Submit(submit.try_into()?)),
+            kind::Action::CancelOrder(cancel) => order(OrderAction::Cancel(cancel.try_into()?)),
+            kind::Action::ReplaceOrder(replace) => order(OrderAction::Replace(replace.try_into()?)),
+            kind::Action::ReportOrder(report) => order(OrderAction::Report(report.try_into()?)),
+
+            kind::Action::Configure(log::Configure { configuration, tag, audit }) => {
+                trading(TradingAction::Configure {
+                    draft: required("Configure.configuration", configuration)?.try_into()?,
+                    tag: tag_of("Configure.tag", &tag)?,
+                    audit: audit_of("Configure.audit", audit)?,
+                })
+            }
+            kind::Action::SetKillSwitch(log::SetKillSwitch { subject, engaged, audit }) => {
+                trading(TradingAction::SetKillSwitch {
+                    subject: subject_of("SetKillSwitch.subject", subject)?,
+                    engaged,
+                    audit: audit_of("SetKillSwitch.audit", audit)?,
+                })
+            }
+            kind::Action::SetMode(log::SetMode { subject, mode, audit }) => trading(TradingAction::SetMode {
+                subject: subject_of("SetMode.subject", subject)?,
+                mode: mode_of(mode)?,
+                audit: audit_of("SetMode.audit", audit)?,
+            }),
+            kind::Action::SetBreaker(log::SetBreaker { venue, forced_open, audit }) => {
+                trading(TradingAction::SetBreaker {
+                    venue: parsed("SetBreaker.venue", &venue)?,
+                    forced_open,
+                    audit: audit_of("SetBreaker.audit", audit)?,
+                })
+            }
+            kind::Action::RecordReconciled(log::RecordReconciled { account, term }) => {
+                let account = parsed("RecordReconciled.account", &account)?;
+                trading(TradingAction::RecordReconciled { account, term })
+            }
+            kind::Action::RollDay(log::RollDay { day }) => trading(TradingAction::RollDay(Day(day))),
+
             kind::Action::ReserveNode(log::ReserveNode { audit }) => {
                 Self::ReserveNode { audit: audit_of("ReserveNode.audit", audit)? }
             }
@@ -231,6 +276,59 @@ impl TryFrom<kind::Action> for Action {
             }
             kind::Action::Audit(audit) => Self::Audit(Box::new(audit.into())),
         })
+    }
+}
+
+fn order(action: OrderAction) -> Action {
+    Action::Order(Box::new(action))
+}
+
+fn trading(action: TradingAction) -> Action {
+    Action::Trading(Box::new(action))
+}
+
+fn order_kind(action: &OrderAction) -> kind::Action {
+    match action {
+        OrderAction::Submit(submit) => kind::Action::SubmitOrder(submit.into()),
+        OrderAction::Cancel(cancel) => kind::Action::CancelOrder(cancel.into()),
+        OrderAction::Replace(replace) => kind::Action::ReplaceOrder(replace.into()),
+        OrderAction::Report(report) => kind::Action::ReportOrder(report.into()),
+    }
+}
+
+fn trading_kind(action: &TradingAction) -> kind::Action {
+    match action {
+        TradingAction::Configure { draft, tag, audit } => kind::Action::Configure(log::Configure {
+            configuration: Some(draft.into()),
+            tag: tag.to_string(),
+            audit: Some((&**audit).into()),
+        }),
+        TradingAction::SetKillSwitch { subject, engaged, audit } => {
+            kind::Action::SetKillSwitch(log::SetKillSwitch {
+                subject: Some(subject.into()),
+                engaged: *engaged,
+                audit: Some((&**audit).into()),
+            })
+        }
+        TradingAction::SetMode { subject, mode, audit } => kind::Action::SetMode(log::SetMode {
+            subject: Some(subject.into()),
+            mode: log::TradingMode::from(*mode).into(),
+            audit: Some((&**audit).into()),
+        }),
+        TradingAction::SetBreaker { venue, forced_open, audit } => {
+            kind::Action::SetBreaker(log::SetBreaker {
+                venue: venue.to_string(),
+                forced_open: *forced_open,
+                audit: Some((&**audit).into()),
+            })
+        }
+        TradingAction::RecordReconciled { account, term } => {
+            kind::Action::RecordReconciled(log::RecordReconciled {
+                account: account.to_string(),
+                term: *term,
+            })
+        }
+        TradingAction::RollDay(Day(day)) => kind::Action::RollDay(log::RollDay { day: *day }),
     }
 }
 

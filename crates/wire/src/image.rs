@@ -1,13 +1,17 @@
-//! The state in a snapshot: one head, then a row for each key, outcome, tenure, sealed history file, audit record and
-//! script, in that order, each behind its length, packed into blocks.
+//! The state in a snapshot: one head, then a row for each key, outcome, tenure, sealed history file, record of the history's
+//! open end and script, then what is set of who may trade, what has been switched and counted, and a row for each order and each
+//! tombstone of one, in that order, each behind its length, packed into blocks.
 //!
 //! What is decoded has its rows in order, none twice and none missing. Whether it is the state that was encoded
 //! is for [`domain::State::from_image`] to say, by the digest that came with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use domain::image::TradingRecords;
 use domain::once::Remembered;
+use domain::orders::Order;
 use domain::{
     Checkpoint, Digest, Entry, Epoch, Image, Key, LogTime, Members, NodeId, Outcome, RequestId, RowCounts,
     Script, Serial,
@@ -17,8 +21,12 @@ use prost::Message;
 use crate::error::{required, u128_of};
 use crate::key::{bytes_of, key_of, token_of, value_of};
 use crate::log::row::Row;
+use crate::long::{LongDecoder, Whole, configuration_parts, order_parts, trading_parts};
+use crate::order::row::{tombstone_of, tombstone_row};
 use crate::outcome::outcome_parts;
 use crate::record::{report_digest, u128_bytes};
+use crate::trading::configuration::configured_of;
+use crate::trading::record::trading_of;
 use crate::value::{value_from, value_parts};
 use crate::{DecodeError, log};
 
@@ -33,9 +41,17 @@ pub fn encode_state(image: &Image, digest: Digest) -> impl Iterator<Item = Bytes
     let outcomes = image.outcomes.iter().map(|(id, row)| Row::Outcome(outcome_row(*id, row)));
     let tenures = image.tenures.iter().map(|tenure| Row::Tenure(tenure.into()));
     let sealed = image.sealed.iter().map(|sealed| Row::Sealed(sealed.into()));
-    let audits = image.tail.iter().map(|record| Row::Audit(record.into()));
+    let records = image.tail.iter().map(|record| Row::Record(record.into()));
     let scripts = image.scripts.iter().map(|script| Row::Script(script_row(script)));
-    pack(head.chain(keys).chain(outcomes).chain(tenures).chain(sealed).chain(audits).chain(scripts))
+    let of_leases =
+        head.chain(keys).chain(outcomes).chain(tenures).chain(sealed).chain(records).chain(scripts);
+    let configured = image.configured.iter().flat_map(configuration_parts);
+    let trading = Some(&image.trading).filter(|records| **records != TradingRecords::default());
+    let trading = trading.into_iter().flat_map(trading_parts);
+    let orders = image.orders.iter().flat_map(|order| order_parts(order));
+    let tombstones = image.tombstones.iter().map(|(key, row)| Row::Tombstone(tombstone_row(key, row)));
+    let long = configured.chain(trading).chain(orders).map(Row::Long);
+    pack(of_leases.chain(long).chain(tombstones))
 }
 
 fn pack(rows: impl Iterator<Item = Row> + Send) -> impl Iterator<Item = Bytes> + Send {
@@ -77,7 +93,7 @@ pub(crate) fn head(image: &Image, counts: RowCounts, digest: Digest) -> log::Hea
 }
 
 fn row_counts(counts: RowCounts) -> log::RowCounts {
-    let RowCounts { keys, outcomes, tenures, sealed, audits, scripts } = counts;
+    let RowCounts { keys, outcomes, tenures, sealed, audits, scripts, orders, tombstones } = counts;
     log::RowCounts {
         keys: keys as u64,
         outcomes: outcomes as u64,
@@ -85,6 +101,8 @@ fn row_counts(counts: RowCounts) -> log::RowCounts {
         sealed: sealed as u64,
         audits: audits as u64,
         scripts: scripts as u64,
+        orders: orders as u64,
+        tombstones: tombstones as u64,
     }
 }
 
@@ -123,6 +141,7 @@ pub struct StateDecoder {
     head: Option<(Digest, log::RowCounts)>,
     /// The place of the last row's kind.
     rank: u8,
+    long: LongDecoder,
     image: Image,
 }
 
@@ -144,6 +163,7 @@ impl StateDecoder {
     /// The image, and the digest that it must have.
     pub fn finish(self) -> Result<(Image, Digest), DecodeError> {
         let (digest, announced) = required("Head", self.head)?;
+        self.long.finish()?;
         let found = row_counts((&self.image).into());
         if found != announced {
             return Err(DecodeError::new("Head.counts", format!("{announced:?} announced, {found:?} found")));
@@ -171,18 +191,48 @@ impl StateDecoder {
             }
             Row::Tenure(tenure) => self.image.tenures.push(tenure.try_into()?),
             Row::Sealed(sealed) => self.image.sealed.push(sealed.try_into()?),
-            Row::Audit(record) => self.image.tail.push(record.try_into()?),
+            Row::Record(record) => self.image.tail.push(record.try_into()?),
             Row::Script(log::ScriptRow { source }) => {
                 let script = Script::new(value_of(&source));
                 ascending("ScriptRow", self.image.scripts.last().map(Script::sha).as_ref(), &script.sha())?;
                 self.image.scripts.push(script);
             }
+            Row::Long(part) => {
+                if let Some(whole) = self.long.push(part)? {
+                    self.take_whole(whole)?;
+                }
+            }
+            Row::Tombstone(row) => {
+                let (key, tombstone) = tombstone_of(row)?;
+                ascending("TombstoneRow.key", self.image.tombstones.last().map(|(key, _)| key), &key)?;
+                self.image.tombstones.push((key, tombstone));
+            }
         }
         Ok(())
     }
 
+    fn take_whole(&mut self, whole: Whole) -> Result<(), DecodeError> {
+        match whole {
+            Whole::Configuration(row) => {
+                let is_first = self.image.configured.replace(configured_of(row)?).is_none();
+                single("ConfigurationRow", is_first)
+            }
+            Whole::Trading(row) => {
+                single("TradingRow", self.image.trading == TradingRecords::default())?;
+                self.image.trading = trading_of(row)?;
+                Ok(())
+            }
+            Whole::Order(row) => {
+                let order = Order::try_from(*row)?;
+                let last = self.image.orders.last().map(|order| order.id);
+                ascending("OrderRow.id", last.as_ref(), &order.id)?;
+                self.image.orders.push(Arc::new(order));
+                Ok(())
+            }
+        }
+    }
+
     fn take_head(&mut self, head: log::Head) -> Result<(), DecodeError> {
-        let epoch = u16::try_from(head.epoch).ok().and_then(Epoch::new);
         let mut reports = BTreeMap::new();
         for log::ReportDigest { node, checkpoint, digest } in head.reports {
             if checkpoint != head.checkpoint_index {
@@ -194,8 +244,7 @@ impl StateDecoder {
         self.head =
             Some((Digest(u128_of("Head.digest", &head.digest)?), required("Head.counts", head.counts)?));
         self.image = Image {
-            epoch: epoch
-                .ok_or_else(|| DecodeError::new("Head.epoch", format!("{} is too great", head.epoch)))?,
+            epoch: epoch_of("Head.epoch", head.epoch)?,
             serial: Serial(head.serial),
             now: LogTime::from_ns(head.now_ns),
             traces: head.traces.map(TryInto::try_into).transpose()?,
@@ -213,6 +262,11 @@ impl StateDecoder {
     }
 }
 
+pub(crate) fn epoch_of(what: &'static str, epoch: u32) -> Result<Epoch, DecodeError> {
+    let known = u16::try_from(epoch).ok().and_then(Epoch::new);
+    known.ok_or_else(|| DecodeError::new(what, format!("{epoch} is too great")))
+}
+
 fn rank(row: &Row) -> u8 {
     match row {
         Row::Head(_) => 0,
@@ -220,9 +274,15 @@ fn rank(row: &Row) -> u8 {
         Row::Outcome(_) => 2,
         Row::Tenure(_) => 3,
         Row::Sealed(_) => 4,
-        Row::Audit(_) => 5,
+        Row::Record(_) => 5,
         Row::Script(_) => 6,
+        Row::Long(_) => 7,
+        Row::Tombstone(_) => 8,
     }
+}
+
+fn single(what: &'static str, is_first: bool) -> Result<(), DecodeError> {
+    if is_first { Ok(()) } else { Err(DecodeError::new(what, "repeated")) }
 }
 
 fn ascending<T: Ord>(what: &'static str, before: Option<&T>, next: &T) -> Result<(), DecodeError> {

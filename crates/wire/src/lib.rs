@@ -12,11 +12,14 @@ pub mod command;
 pub mod error;
 pub mod image;
 pub mod key;
+mod long;
 pub mod once;
+pub mod order;
 pub mod outcome;
 pub mod payload;
 pub mod record;
 pub mod rows;
+pub mod trading;
 mod transaction;
 mod value;
 
@@ -26,7 +29,7 @@ pub use generated::tenure::peer::v1 as peer;
 pub use generated::tenure::v1;
 pub use image::{StateDecoder, encode_state};
 pub use payload::{FORMAT_VERSION, Payload, PayloadKind, decode_payload, encode_payload, payload_kind};
-pub use record::{decode_audit_record, encode_audit_record};
+pub use record::{decode_history_record, encode_history_record};
 pub use rows::{StoredRow, TABLES, encode_changes};
 
 /// Every message and service above as a serialised `FileDescriptorSet`, for server reflection.

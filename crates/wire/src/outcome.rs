@@ -60,6 +60,8 @@ impl From<&domain::Answer> for log::Answer {
             domain::Answer::Scored(members) => {
                 Answer::Scored(log::ScoredAnswer { members: members.iter().map(scored).collect() })
             }
+            domain::Answer::Order(answer) => Answer::Order((&**answer).into()),
+            domain::Answer::Trading(answer) => Answer::Trading((&**answer).into()),
             domain::Answer::Conflict => Answer::Conflict(log::Conflict {}),
         };
         Self { answer: Some(answer) }
@@ -99,6 +101,8 @@ impl TryFrom<log::Answer> for domain::Answer {
             Answer::Scored(log::ScoredAnswer { members }) => {
                 Self::Scored(members.iter().map(scored_of).collect::<Result<_, _>>()?)
             }
+            Answer::Order(answer) => Self::Order(Box::new(answer.try_into()?)),
+            Answer::Trading(answer) => Self::Trading(Box::new(answer.try_into()?)),
             Answer::Conflict(log::Conflict {}) => Self::Conflict,
         })
     }

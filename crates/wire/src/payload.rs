@@ -10,8 +10,8 @@ use crate::{DecodeError, log};
 /// The newest format of entries that this program reads. It writes each in the oldest that has all that is in it, so that
 /// nodes of the release before go on until a new kind of command is used.
 ///
-/// 2: transactions, copies of keys, changes of elements, messages, scripts.
-pub const FORMAT_VERSION: u32 = 2;
+/// 2: transactions, copies of keys, changes of elements, messages, scripts. 3: orders, and who may trade.
+pub const FORMAT_VERSION: u32 = 3;
 const FORMAT_VERSION_MIN: u32 = 1;
 
 /// What one entry of the log holds.
@@ -43,19 +43,24 @@ pub fn encode_payload(payload: &Payload) -> Bytes {
 }
 
 fn version(payload: &Payload) -> u32 {
-    let is_new = |command: &Command| {
-        matches!(
-            command.action,
-            Action::Transaction { .. }
-                | Action::Copy { .. }
-                | Action::Alter { .. }
-                | Action::Publish(_)
-                | Action::LoadScript(_)
-                | Action::FlushScripts
-        )
-    };
     match payload {
-        Payload::Batch { commands, .. } if commands.iter().any(is_new) => 2,
+        Payload::Batch { commands, .. } => {
+            let versions = commands.iter().map(|command| version_of(&command.action));
+            versions.max().unwrap_or(FORMAT_VERSION_MIN)
+        }
+        Payload::Blank | Payload::Membership(_) => FORMAT_VERSION_MIN,
+    }
+}
+
+fn version_of(action: &Action) -> u32 {
+    match action {
+        Action::Order(_) | Action::Trading(_) => 3,
+        Action::Transaction { actions, .. } => actions.iter().map(version_of).fold(2, u32::max),
+        Action::Copy { .. }
+        | Action::Alter { .. }
+        | Action::Publish(_)
+        | Action::LoadScript(_)
+        | Action::FlushScripts => 2,
         _ => FORMAT_VERSION_MIN,
     }
 }

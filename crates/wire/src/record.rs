@@ -1,37 +1,48 @@
-//! What is kept for people: audit records, tenures, sealed history files, digest reports.
+//! What is kept for people: the history, tenures, sealed history files, digest reports.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::command::Audit;
-use domain::{AuditRecord, LogTime, NodeId, SealedHistory, Serial, Tenure};
+use domain::{HistoryRecord, LogTime, NodeId, Recorded, SealedHistory, Serial, Tenure};
 use prost::Message;
 
 use crate::error::{known, message, required, u128_of};
 use crate::{DecodeError, log};
 
 /// One record of a history file. A file holds each behind its length and checksum, which `store` adds.
-pub fn encode_audit_record(record: &AuditRecord) -> Bytes {
-    log::AuditRecord::from(record).encode_to_vec().into()
+pub fn encode_history_record(record: &HistoryRecord) -> Bytes {
+    log::HistoryRecord::from(record).encode_to_vec().into()
 }
 
-/// The inverse of [`encode_audit_record`].
-pub fn decode_audit_record(bytes: &[u8]) -> Result<AuditRecord, DecodeError> {
-    message::<log::AuditRecord>("AuditRecord", bytes)?.try_into()
+/// The inverse of [`encode_history_record`].
+pub fn decode_history_record(bytes: &[u8]) -> Result<HistoryRecord, DecodeError> {
+    message::<log::HistoryRecord>("HistoryRecord", bytes)?.try_into()
 }
 
-impl From<&AuditRecord> for log::AuditRecord {
-    fn from(record: &AuditRecord) -> Self {
-        let AuditRecord { serial, term, time, audit } = record;
-        Self { serial: serial.0, term: *term, time_ns: time.as_ns(), audit: Some(audit.into()) }
+impl From<&HistoryRecord> for log::HistoryRecord {
+    fn from(record: &HistoryRecord) -> Self {
+        use log::history_record::What;
+        let HistoryRecord { serial, term, time, what } = record;
+        let what = match what {
+            Recorded::Audit(audit) => What::Audit(audit.into()),
+            Recorded::Order(order) => What::Order((&**order).into()),
+        };
+        Self { serial: serial.0, term: *term, time_ns: time.as_ns(), what: Some(what) }
     }
 }
 
-impl TryFrom<log::AuditRecord> for AuditRecord {
+impl TryFrom<log::HistoryRecord> for HistoryRecord {
     type Error = DecodeError;
 
-    fn try_from(record: log::AuditRecord) -> Result<Self, DecodeError> {
-        let log::AuditRecord { serial, term, time_ns, audit } = record;
-        let audit = required("AuditRecord.audit", audit)?.into();
-        Ok(Self { serial: Serial(serial), term, time: LogTime::from_ns(time_ns), audit })
+    fn try_from(record: log::HistoryRecord) -> Result<Self, DecodeError> {
+        use log::history_record::What;
+        let log::HistoryRecord { serial, term, time_ns, what } = record;
+        let what = match required("HistoryRecord.what", what)? {
+            What::Audit(audit) => Recorded::Audit(audit.into()),
+            What::Order(order) => Recorded::Order(Arc::new(order.try_into()?)),
+        };
+        Ok(Self { serial: Serial(serial), term, time: LogTime::from_ns(time_ns), what })
     }
 }
 

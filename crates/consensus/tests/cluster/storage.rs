@@ -7,7 +7,7 @@ use std::time::Duration;
 use consensus::Metrics;
 use domain::command::Audit;
 use domain::limits::TOUCHED_ROWS_MAX;
-use domain::{Action, AuditRecord, Changes, Digest, Expiry, SetCondition, State};
+use domain::{Action, Changes, Digest, Expiry, HistoryRecord, SetCondition, State};
 use store::{History, SealedFile, Stored};
 use tokio::time::{sleep, timeout};
 use wire::StateDecoder;
@@ -367,8 +367,8 @@ fn check_history(world: &World, id: u64) {
     for sealed in world.replica(id).local().sealed_history() {
         let file = SealedFile { number: sealed.number, records: sealed.records, chain: sealed.chain };
         let records = history.read(&file).expect("it is here and whole");
-        let records: Vec<AuditRecord> =
-            records.iter().map(|record| wire::decode_audit_record(record).expect("a record")).collect();
+        let records: Vec<HistoryRecord> =
+            records.iter().map(|record| wire::decode_history_record(record).expect("a record")).collect();
         chain = domain::history::chain(chain, &records);
         assert_eq!(chain, sealed.chain, "file {} of node {id}", sealed.number);
         assert_eq!((records[0].serial, records[records.len() - 1].serial), (sealed.first, sealed.last));

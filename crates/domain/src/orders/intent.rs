@@ -2,6 +2,7 @@
 
 use crate::digest::Feed;
 use crate::orders::reason::{Fault, Field, Reason};
+use crate::orders::tombstone::StrategyKey;
 use crate::{AccountId, AlgorithmId, Decimal, LeaseName, OrderKey, StrategyId, Symbol, Token, TraderId};
 
 /// Which way.
@@ -99,6 +100,11 @@ impl Intent {
             self.trader.as_str(),
             self.symbol.as_str(),
         ]
+    }
+
+    /// By which it is known again.
+    pub fn strategy_key(&self) -> StrategyKey {
+        (self.strategy.clone(), self.key.clone())
     }
 
     /// The length of all its texts.

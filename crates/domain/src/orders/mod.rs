@@ -2,8 +2,10 @@
 //!
 //! Read in this order: [`id`] and [`intent`] (what is asked for), [`reason`] (why it may not be), [`report`] (what a venue or a
 //! bot says), [`fill`] and [`evidence`] (what all reports together say), [`order`] (all that is known of one), [`status`] (what
-//! follows from it) with [`contradiction`], and [`transition`] (what may then be asked).
+//! follows from it) with [`contradiction`], [`transition`] (what may then be asked), [`command`] (how it is asked), [`table`] (all
+//! that are in memory) and [`tombstone`] (what is left of the others).
 
+pub mod command;
 pub mod contradiction;
 pub mod evidence;
 pub mod fill;
@@ -14,6 +16,8 @@ pub mod order;
 pub mod reason;
 pub mod report;
 pub mod status;
+pub mod table;
+pub mod tombstone;
 pub mod transition;
 
 pub use contradiction::Contradiction;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::digest::Feed;
 use crate::limits::{CANCEL_BYTES, CANCELS_PER_ORDER_MAX, ORDER_BYTES};
+use crate::orders::command::feed_reasons;
 use crate::orders::contradiction::Contradiction;
 use crate::orders::evidence::{CancelEvidence, Evidence};
 use crate::orders::id::OrderId;
@@ -12,8 +13,11 @@ use crate::orders::intent::{Intent, Side};
 use crate::orders::reason::Reason;
 use crate::orders::report::{Report, Weight};
 use crate::orders::status::{self, Flags, Status};
+use crate::orders::tombstone::StrategyKey;
 use crate::orders::transition::{self, Request};
-use crate::{AccountId, Decimal, Digest, LogTime, Serial, Symbol, VenueOrderId};
+use crate::trading::exposure::Working;
+use crate::trading::venue::Valuation;
+use crate::{AccountId, Decimal, Digest, Epoch, LogTime, Serial, Symbol, VenueOrderId};
 
 /// All that is known of one order.
 ///
@@ -37,6 +41,12 @@ pub struct Order {
     pub updated_at: LogTime,
     /// Since when nothing more is awaited of it.
     pub settled_at: Option<LogTime>,
+    /// Of one that waits to be authorised: when it is denied.
+    pub held_until: Option<LogTime>,
+    /// What it counts for in notionals while it is open.
+    pub valuation: Option<Valuation>,
+    /// When it was recorded, for what it is called at its venue.
+    pub epoch: Epoch,
 }
 
 /// Where an order comes from.
@@ -77,6 +87,8 @@ pub enum Sender {
 pub enum Denial {
     /// Cancelled while it was held.
     Withdrawn,
+    /// Held for as long as it was to be.
+    Expired,
     Refused(Vec<Reason>),
 }
 
@@ -115,6 +127,9 @@ impl Order {
             revision: id.0,
             updated_at: at,
             settled_at: None,
+            held_until: None,
+            valuation: None,
+            epoch: Epoch::default(),
         }
     }
 
@@ -125,6 +140,7 @@ impl Order {
         let Authorization { serial, term, at, .. } = authorization;
         self.allows(Request::Submit, Present { term, now: at })?;
         self.authorization = Some(authorization);
+        self.held_until = None;
         self.changed(serial, at);
         Ok(())
     }
@@ -136,6 +152,7 @@ impl Order {
     pub fn deny(&mut self, denial: Denial, serial: Serial, at: LogTime) {
         assert!(self.authorization.is_none(), "order {} was authorised, and cannot be denied", self.id);
         self.denial = Some(denial);
+        self.held_until = None;
         self.changed(serial, at);
     }
 
@@ -180,6 +197,11 @@ impl Order {
             self.changed(serial, at);
         }
         changed
+    }
+
+    /// As it is asked for by now: by the same key, perhaps under another lease.
+    pub fn renew(&mut self, intent: Intent) {
+        self.origin = Origin::Intent(Box::new(intent));
     }
 
     fn changed(&mut self, serial: Serial, at: LogTime) {
@@ -231,6 +253,11 @@ impl Order {
             Origin::Intent(intent) => Some(intent),
             Origin::External { .. } => None,
         }
+    }
+
+    /// `None` of an external order.
+    pub fn strategy_key(&self) -> Option<StrategyKey> {
+        self.intent().map(Intent::strategy_key)
     }
 
     pub fn is_external(&self) -> bool {
@@ -287,6 +314,26 @@ impl Order {
         })
     }
 
+    /// What it counts for while it may still be filled, or is filled by more than its fills say. `None`: for nothing.
+    pub fn working(&self) -> Option<Working<'_>> {
+        if self.authorization.is_none() && !self.is_external() {
+            return None;
+        }
+        let evidence = self.evidence();
+        let is_open = status::end(self, &self.venue).is_none();
+        let missing = evidence.filled_ever().saturating_minus(evidence.fills.traded());
+        let remaining = self.open_quantity().unwrap_or_default().saturating_plus(missing.max(Decimal::ZERO));
+        let working = Working {
+            account: self.account(),
+            strategy: self.intent().map(|intent| &intent.strategy),
+            symbol: self.symbol(),
+            side: self.side()?,
+            remaining,
+            valuation: self.valuation.as_ref(),
+        };
+        (is_open || remaining.is_positive()).then_some(working)
+    }
+
     /// Of the fills that are here; `None` without any.
     pub fn average_price(&self) -> Option<Decimal> {
         self.evidence().fills.average_price()
@@ -336,16 +383,20 @@ impl Order {
         match &self.denial {
             None => _ = feed.u64(0),
             Some(Denial::Withdrawn) => _ = feed.u64(1),
+            Some(Denial::Expired) => _ = feed.u64(3),
             Some(Denial::Refused(reasons)) => {
-                feed.u64(2).u64(reasons.len() as u64);
-                for reason in reasons {
-                    feed.bytes(reason.code().as_bytes()).bytes(reason.to_string().as_bytes());
-                }
+                feed.u64(2);
+                feed_reasons(reasons, &mut feed);
             }
         }
         feed.u64(self.cancels.len() as u64);
         for cancel in &self.cancels {
             feed.u64(cancel.0);
+        }
+        feed.option(self.held_until.map(LogTime::as_ns)).u64(self.epoch.get().into());
+        feed.u64(self.valuation.is_some().into());
+        if let Some(valuation) = &self.valuation {
+            valuation.feed(&mut feed);
         }
         Digest(feed.u128(self.venue.digest().0).u128(self.hints.digest().0).finish())
     }

@@ -173,6 +173,21 @@ impl Reason {
         }
     }
 
+    /// Whether a control of the desk says it, of an order that is well made and whose bot may trade: rules ask that this be written
+    /// down. What a message rate refuses is not, for then there would be no end to what is.
+    pub fn is_of_a_control(&self) -> bool {
+        matches!(
+            self,
+            Self::Killed(_)
+                | Self::Mode(..)
+                | Self::BreakerOpen
+                | Self::Unreconciled
+                | Self::Limit { .. }
+                | Self::Duplicate { .. }
+                | Self::NoReferencePrice
+        )
+    }
+
     /// Whether it may be gone in a while though the order stays the same.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Killed(_) | Self::Mode(..) | Self::BreakerOpen | Self::Unreconciled)

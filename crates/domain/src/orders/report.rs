@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limits::{REPORT_TEXT_BYTES_MAX, TRADES_PER_REPORT_MAX};
+use crate::limits::{NAME_BYTES_MAX, REPORT_TEXT_BYTES_MAX, TRADES_PER_REPORT_MAX};
 use crate::orders::fill::{Fill, FillKey};
 use crate::orders::id::{ClientOrderId, OrderId};
 use crate::orders::intent::{OrderType, Side, TimeInForce};
@@ -172,6 +172,15 @@ impl Report {
             _ => {}
         }
         faults
+    }
+
+    /// The bytes of its variable parts, an estimate.
+    pub fn bytes(&self) -> usize {
+        let trades = match &self.fact {
+            Fact::Trades(trades) => trades.len() * (2 * NAME_BYTES_MAX),
+            _ => 2 * REPORT_TEXT_BYTES_MAX,
+        };
+        self.account.as_str().len() + self.symbol.as_str().len() + trades
     }
 
     /// What it counts for, if the account says that its bots' reports count for `bots`.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::State;
+use super::{State, TradingTouched};
 use crate::changes::{Changes, Extent, RowCounts, TakenChanges};
 use crate::digest::Feed;
-use crate::history::{AuditRecord, History};
-use crate::image::{Frozen, Image, WrongDigest};
+use crate::history::{History, HistoryRecord};
+use crate::image::{Configured, Frozen, Image, TradingRecords, WrongDigest};
+use crate::trading::Trading;
 use crate::{Digest, Scripts};
 
 // The whole.
@@ -26,6 +27,14 @@ impl State {
         self.tenures.feed(&mut feed);
         self.checkpoint.feed(&mut feed);
         self.history.feed(&mut feed);
+        // A state of before anybody could trade has the digest that it had then.
+        if let Some(tag) = self.tag {
+            feed.bytes(tag.as_str().as_bytes());
+        }
+        if self.trading != Trading::default() {
+            self.trading.feed(&mut feed);
+        }
+        self.orders.feed(&mut feed);
         Digest(feed.finish())
     }
 
@@ -42,6 +51,10 @@ impl State {
             sealed: self.history.sealed.clone(),
             tail: self.history.tail.clone(),
             scripts: self.scripts.iter().collect(),
+            configured: self.configured(),
+            trading: self.trading_records(),
+            orders: self.orders.iter().cloned().collect(),
+            tombstones: self.orders.tombstones.iter().map(|(k, t)| (k.clone(), t.clone())).collect(),
             ..self.single()
         };
         Frozen { image, outcomes: self.outcomes.freeze() }
@@ -62,6 +75,20 @@ impl State {
         }
     }
 
+    fn configured(&self) -> Option<Configured> {
+        let tag = self.tag?;
+        Some(Configured { tag, configuration: self.trading.configuration.clone() })
+    }
+
+    fn trading_records(&self) -> TradingRecords {
+        let Trading { switches, reconciled, counters, configuration: _ } = &self.trading;
+        TradingRecords {
+            switches: switches.clone(),
+            reconciled: reconciled.clone(),
+            counters: counters.clone(),
+        }
+    }
+
     /// The state of an image, if it has the digest that was recorded with it.
     pub fn from_image(image: Image, recorded: Digest) -> Result<Self, WrongDigest> {
         let mut state = Self {
@@ -73,7 +100,7 @@ impl State {
             tenures: image.tenures.into_iter().collect(),
             checkpoint: image.checkpoint,
             history: History {
-                tail_bytes: image.tail.iter().map(AuditRecord::bytes).sum(),
+                tail_bytes: image.tail.iter().map(HistoryRecord::bytes).sum(),
                 sealed: image.sealed,
                 tail: image.tail,
                 chain: image.chain,
@@ -83,6 +110,18 @@ impl State {
         };
         for (key, entry) in image.keys {
             state.keys.insert(key, entry);
+        }
+        if let Some(Configured { tag, configuration }) = image.configured {
+            state.tag = Some(tag);
+            state.trading.configuration = configuration;
+        }
+        let TradingRecords { switches, reconciled, counters } = image.trading;
+        state.trading = Trading { switches, reconciled, counters, ..state.trading };
+        for order in image.orders {
+            state.restore_order(order);
+        }
+        for (key, tombstone) in image.tombstones {
+            state.orders.tombstones.insert(key, tombstone);
         }
         state.keys.traces = image.traces;
         // In the order in which they were made, so that what is forgotten together stands together.
@@ -108,6 +147,9 @@ impl State {
         self.history.sealed_touched.track(everything);
         self.history.tail_touched.track(everything);
         self.scripts.touched.track(everything);
+        self.orders.touched.track(everything);
+        self.orders.tombstones.touched.track(everything);
+        self.trading_touched = TradingTouched { configuration: everything, records: everything };
     }
 
     /// How much [`State::take_changes`] would give.
@@ -119,6 +161,10 @@ impl State {
         self.history.sealed_touched.add_to(&mut extent);
         self.history.tail_touched.add_to(&mut extent);
         self.scripts.touched.add_to(&mut extent);
+        self.orders.touched.add_to(&mut extent);
+        self.orders.tombstones.touched.add_to(&mut extent);
+        let TradingTouched { configuration, records } = self.trading_touched;
+        extent.rows += usize::from(configuration) + usize::from(records);
         extent
     }
 
@@ -126,12 +172,16 @@ impl State {
     pub fn take_changes(&mut self) -> TakenChanges {
         if self.extent().everything {
             self.track_changes(false);
-            return TakenChanges::Everything(self.freeze());
+            return TakenChanges::Everything(Box::new(self.freeze()));
         }
-        let Self { keys, outcomes, tenures, history, scripts, .. } = self;
+        let touched = std::mem::take(&mut self.trading_touched);
+        let configured = touched.configuration.then(|| self.configured()).flatten();
+        let trading = touched.records.then(|| self.trading_records());
+        let single = self.single();
+        let Self { keys, outcomes, tenures, history, scripts, orders, .. } = self;
         let sealed = history.sealed_touched.take();
         let audits = history.tail_touched.take();
-        TakenChanges::Rows(Changes {
+        TakenChanges::Rows(Box::new(Changes {
             everything: false,
             keys: rows(keys.touched.take(), |key| keys.get(key).cloned()),
             outcomes: rows(outcomes.touched.take(), |id| outcomes.get(*id).cloned()),
@@ -139,6 +189,10 @@ impl State {
             sealed: sealed.into_iter().filter_map(|number| history.sealed(number).copied()).collect(),
             audits: rows(audits, |serial| history.get(*serial).cloned()),
             scripts: rows(scripts.touched.take(), |sha| scripts.get(sha)),
+            configured,
+            trading,
+            orders: rows(orders.touched.take(), |id| orders.get(*id).cloned()),
+            tombstones: rows(orders.tombstones.touched.take(), |key| orders.tombstones.get(key).cloned()),
             counts: RowCounts {
                 keys: keys.len(),
                 outcomes: outcomes.len(),
@@ -146,9 +200,11 @@ impl State {
                 sealed: history.sealed.len(),
                 audits: history.tail.len(),
                 scripts: scripts.len(),
+                orders: orders.len(),
+                tombstones: orders.tombstone_count(),
             },
-            single: self.single(),
-        })
+            single,
+        }))
     }
 }
 

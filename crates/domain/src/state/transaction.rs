@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
 use crate::limits::{
-    INNER_ANSWER_BYTES, KEYS_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
-    TRANSACTION_GUARDS_MAX,
+    INNER_ANSWER_BYTES, KEYS_MAX, ORDER_ANSWER_BYTES_MAX, TRANSACTION_ACTIONS_MAX,
+    TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX,
 };
 use crate::{Action, Answer, Entry, Guard, Key, Position, Refusal};
 
@@ -58,6 +58,9 @@ impl State {
             if let Action::Copy { from, to, .. } = action {
                 let copied = may_hold(from, 0);
                 may_hold(to, copied);
+            }
+            if matches!(action, Action::Order(_)) {
+                sum += ORDER_ANSWER_BYTES_MAX;
             }
             sum += INNER_ANSWER_BYTES + action.tells().map_or(0, |key| may_hold(key, 0));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::digest::Feed;
+use crate::limits::RECORD_BYTES;
 use crate::trading::account::Account;
 use crate::trading::limits::Limits;
 use crate::trading::scope::{LimitKey, Owner, Subject};
@@ -22,6 +23,17 @@ pub struct Draft {
     /// By how many minutes the trading day is ahead of that of UTC. It is a fixed distance, because rules of summer time change
     /// and differ between the tables of machines.
     pub day_offset_minutes: i32,
+}
+
+impl Draft {
+    /// The bytes of its variable parts, an estimate.
+    pub(crate) fn bytes(&self) -> usize {
+        let instruments: usize = self.venues.iter().map(|venue| venue.symbols.len()).sum();
+        let limits = self.accounts.iter().map(|account| 1 + account.symbol_limits.len());
+        let strategies = self.strategies.iter();
+        let more = strategies.map(|it| 1 + it.accounts.len() + it.symbols.len() + it.symbol_limits.len());
+        (self.venues.len() + instruments + limits.sum::<usize>() + more.sum::<usize>()) * RECORD_BYTES
+    }
 }
 
 /// What is wrong with a draft, and where.

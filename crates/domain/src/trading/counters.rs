@@ -2,10 +2,14 @@
 //!
 //! Reports come in any order, so nothing here depends on it: positions and notionals are sums, the last trade is the greatest.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::digest::Feed;
+use crate::orders::evidence::Evidence;
+use crate::orders::fill::{Fill, FillKey};
 use crate::orders::intent::Side;
+use crate::orders::order::Order;
 use crate::trading::configuration::{Configuration, Day};
 use crate::trading::exposure::alter;
 use crate::trading::scope::{LimitKey, Owner};
@@ -35,6 +39,13 @@ pub struct LastTrade {
     pub venue_ms: i64,
     pub trade: TradeId,
     pub price: Decimal,
+}
+
+impl LastTrade {
+    /// As a report has it; of one that does not say when, the earliest.
+    pub fn of(key: &FillKey, fill: &Fill) -> Self {
+        Self { venue_ms: fill.venue_ms.unwrap_or(i64::MIN), trade: key.trade.clone(), price: fill.price }
+    }
 }
 
 /// One fill, as it counts.
@@ -71,13 +82,16 @@ impl Counters {
     }
 
     /// A fill that was reported, new or not: what it says of the price. Of a symbol that is not configured nobody asks for it.
-    pub fn observe(&mut self, configuration: &Configuration, execution: &Execution) {
-        let Execution { account, symbol, price, venue_ms, trade, .. } = execution;
+    pub fn observe(
+        &mut self,
+        configuration: &Configuration,
+        (account, symbol): (&AccountId, &Symbol),
+        seen: LastTrade,
+    ) {
         let Some(account) = configuration.account(account) else { return };
-        if !price.is_positive() || configuration.instrument(&account.venue, symbol).is_none() {
+        if !seen.price.is_positive() || configuration.instrument(&account.venue, symbol).is_none() {
             return;
         }
-        let seen = LastTrade { venue_ms: *venue_ms, trade: trade.clone(), price: *price };
         let key = (account.venue.clone(), symbol.clone());
         let last = self.last_trades.entry(key).or_insert_with(|| seen.clone());
         if seen > *last {
@@ -93,6 +107,33 @@ impl Counters {
     /// A fill that the venue took back. The position is as before it, but it was traded: the notional of the day stays.
     pub fn bust(&mut self, execution: &Execution) {
         self.shift(execution, Total::minus);
+    }
+
+    /// What is new in an order: fills that came, and those whose place another has taken. As long as nobody knows which way it
+    /// trades, nothing of it counts.
+    pub(crate) fn change_order(
+        &mut self,
+        configuration: &Configuration,
+        before: Option<&Order>,
+        after: &Order,
+    ) {
+        let (old, new) = (before.map(Executions::of).unwrap_or_default(), Executions::of(after));
+        for (key, fill) in old.but_for(&new) {
+            let execution = old.execution(key, fill);
+            if fill.is_bust {
+                self.shift(&execution, Total::plus);
+            } else {
+                self.unfill(configuration, &execution);
+            }
+        }
+        for (key, fill) in new.but_for(&old) {
+            let execution = new.execution(key, fill);
+            if fill.is_bust {
+                self.bust(&execution);
+            } else {
+                self.fill(configuration, &execution);
+            }
+        }
     }
 
     /// Of a strategy whose position is known to be another, by the difference.
@@ -218,6 +259,49 @@ impl Counters {
             feed.bytes(venue.as_str().as_bytes()).bytes(symbol.as_str().as_bytes());
             feed.i64(*venue_ms).bytes(trade.as_str().as_bytes());
             price.feed(feed);
+        }
+    }
+}
+
+/// The fills of an order as they count; none of one of which nobody knows which way it trades.
+#[derive(Default)]
+struct Executions<'a> {
+    order: Option<(&'a Order, Side)>,
+    fills: Option<Cow<'a, Evidence>>,
+}
+
+impl<'a> Executions<'a> {
+    fn of(order: &'a Order) -> Self {
+        let side = order.side();
+        Self { order: side.map(|side| (order, side)), fills: side.map(|_| order.evidence()) }
+    }
+
+    /// Those that are not, or not so, in the other.
+    fn but_for<'b>(&'b self, other: &'b Self) -> impl Iterator<Item = (&'b FillKey, &'b Fill)> {
+        let is_same_way = self.side() == other.side();
+        let fills = self.fills.as_deref().map(|evidence| &evidence.fills.by_key);
+        let others = other.fills.as_deref().map(|evidence| &evidence.fills.by_key);
+        let is_there = move |key: &FillKey, fill: &Fill| {
+            is_same_way && others.is_some_and(|others| others.get(key) == Some(fill))
+        };
+        fills.into_iter().flatten().filter(move |(key, fill)| !is_there(key, fill))
+    }
+
+    fn side(&self) -> Option<Side> {
+        self.order.map(|(_, side)| side)
+    }
+
+    fn execution(&self, key: &FillKey, fill: &Fill) -> Execution {
+        let (order, side) = self.order.expect("only an order with a side has executions");
+        Execution {
+            account: order.account().clone(),
+            strategy: order.intent().map(|intent| intent.strategy.clone()),
+            symbol: order.symbol().clone(),
+            side,
+            quantity: fill.quantity,
+            price: fill.price,
+            venue_ms: fill.venue_ms.unwrap_or_default(),
+            trade: key.trade.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::orders::id::OrderId;
 use crate::orders::intent::Side;
+use crate::orders::order::Order;
 use crate::trading::counters::PositionKey;
 use crate::trading::scope::LimitKey;
 use crate::trading::total::Total;
@@ -56,6 +57,26 @@ impl Exposures {
     /// What was added, as it was then.
     pub fn remove(&mut self, order: &Working<'_>) {
         self.sum(order, Open::minus, Total::minus);
+    }
+
+    /// An order, by whatever it counts for.
+    pub(crate) fn add_order(&mut self, order: &Order) {
+        if let Some(working) = order.working() {
+            self.add(&working);
+        }
+        if let (Some(authorization), Some(intent)) = (&order.authorization, order.intent()) {
+            self.remember(intent.terms(), authorization.at, order.id);
+        }
+    }
+
+    /// An order that was added, as it was then.
+    pub(crate) fn remove_order(&mut self, order: &Order) {
+        if let Some(working) = order.working() {
+            self.remove(&working);
+        }
+        if let (Some(authorization), Some(intent)) = (&order.authorization, order.intent()) {
+            self.forget(intent.terms(), authorization.at, order.id);
+        }
     }
 
     /// Remembers an order by what it would trade ([`Intent::terms`](crate::orders::intent::Intent::terms)), as long as it is in

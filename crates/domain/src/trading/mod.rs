@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod check;
+pub mod command;
 pub mod configuration;
 pub mod counters;
 pub mod diff;

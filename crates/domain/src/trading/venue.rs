@@ -52,6 +52,12 @@ impl Valuation {
         let notional = self.price.times(quantity).and_then(|it| it.times(self.contract_size));
         notional.map_or(Total::BEYOND, Total::from)
     }
+
+    pub(crate) fn feed(&self, feed: &mut Feed) {
+        self.price.feed(feed);
+        self.contract_size.feed(feed);
+        feed.bytes(self.quote.as_str().as_bytes());
+    }
 }
 
 impl Venue {

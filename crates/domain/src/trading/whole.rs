@@ -1,5 +1,7 @@
 //! All that the log decides about who may trade.
 
+use std::sync::Arc;
+
 use crate::digest::Feed;
 use crate::trading::check::Desk;
 use crate::trading::configuration::{Configuration, Draft, Problem};
@@ -13,7 +15,8 @@ use crate::{AccountId, Digest};
 /// The records of trading. What is open is not among them: it follows from the orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trading {
-    pub configuration: Configuration,
+    /// Shared with whoever looks at it aside.
+    pub configuration: Arc<Configuration>,
     pub switches: Switches,
     pub counters: Counters,
     pub reconciled: Reconciled,
@@ -30,7 +33,7 @@ impl Trading {
         let venue = |of: &Configuration, id: &AccountId| of.account(id).map(|account| account.venue.clone());
         self.reconciled.retain(|id| new.account(id).is_some() && venue(old, id) == venue(&new, id));
         self.counters.configured(&new);
-        self.configuration = new;
+        self.configuration = Arc::new(new);
         Ok(changes)
     }
 

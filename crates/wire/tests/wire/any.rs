@@ -6,11 +6,11 @@ use std::sync::Arc;
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
-    Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
-    ExpireCondition, Expiry, Guard, HashChange, Image, Key, Lease, ListChange, LogTime, Made, Members,
-    NodeId, Once, Outcome, Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange,
-    Script, SealedHistory, Serial, SetChange, SetCondition, Sha1, Side, SortedSetChange, Stamp, State,
-    Tenure, Token, Traces, Value,
+    Action, Alteration, Answer, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
+    Guard, HashChange, HistoryRecord, Image, Key, Lease, ListChange, LogTime, Made, Members, NodeId, Once,
+    Outcome, Published, Recorded, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script,
+    SealedHistory, Serial, SetChange, SetCondition, Sha1, Side, SortedSetChange, Stamp, State, Tenure, Token,
+    Traces, Value,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -43,12 +43,12 @@ pub(crate) fn audit() -> impl Strategy<Value = Audit> {
     )
 }
 
-pub(crate) fn audit_record() -> impl Strategy<Value = AuditRecord> {
-    (any::<u64>(), any::<u64>(), time(), audit()).prop_map(|(serial, term, time, audit)| AuditRecord {
+pub(crate) fn history_record() -> impl Strategy<Value = HistoryRecord> {
+    (any::<u64>(), any::<u64>(), time(), audit()).prop_map(|(serial, term, time, audit)| HistoryRecord {
         serial: Serial(serial),
         term,
         time,
-        audit,
+        what: Recorded::Audit(audit),
     })
 }
 
@@ -378,7 +378,7 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
         btree_map(request_id(), remembered, 0..10),
         vec(tenure(), 0..5),
         vec(sealed(), 0..4),
-        vec(audit_record(), 0..5),
+        vec(history_record(), 0..5),
         vec(script(), 0..4),
     );
     (single, checkpoint, rows).prop_map(
@@ -401,6 +401,7 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
                 chain,
                 scripts: scripts.into_values().collect(),
                 scripts_flushed: Serial(flushed),
+                ..Image::default()
             }
         },
     )

@@ -31,7 +31,7 @@ proptest! {
     fn random_bytes_are_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = wire::decode_payload(&bytes);
         let _ = wire::payload_kind(&bytes);
-        let _ = wire::decode_audit_record(&bytes);
+        let _ = wire::decode_history_record(&bytes);
         let _ = log::Outcome::decode(&bytes[..]).map(domain::Outcome::try_from);
         let _ = StateDecoder::new().push(&bytes);
     }
@@ -89,7 +89,10 @@ fn a_newer_format_is_an_error_of_its_own() {
     let blank = Some(log::entry::Payload::Blank(log::Blank {}));
     assert_eq!(entry(1, blank.clone()), Ok(Payload::Blank));
     assert_eq!(entry(FORMAT_VERSION, blank.clone()), Ok(Payload::Blank));
-    assert_eq!(entry(FORMAT_VERSION + 1, blank.clone()), Err(DecodeError::NewerFormat { found: 3 }));
+    assert_eq!(
+        entry(FORMAT_VERSION + 1, blank.clone()),
+        Err(DecodeError::NewerFormat { found: FORMAT_VERSION + 1 })
+    );
     assert!(matches!(entry(0, blank), Err(DecodeError::Malformed { what: "Entry.version", .. })));
     assert_eq!(wire::decode_payload(&[]).unwrap_err().to_string(), "Entry.version: missing");
 }
@@ -134,7 +137,7 @@ fn what_is_missing_is_named() {
     assert_eq!(what(domain::Once::try_from(unnamed)), "Once.id");
     assert_eq!(what(domain::Outcome::try_from(log::Outcome::default())), "Outcome.answer");
     assert_eq!(what(domain::Answer::try_from(log::Answer::default())), "Answer.answer");
-    assert_eq!(what(wire::decode_audit_record(&[])), "AuditRecord.audit");
+    assert_eq!(what(wire::decode_history_record(&[])), "HistoryRecord.what");
 }
 
 #[test]

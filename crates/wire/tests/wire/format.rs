@@ -3,10 +3,11 @@
 use domain::command::Audit;
 use domain::once::Remembered;
 use domain::{
-    Action, Alteration, Answer, AuditRecord, Cause, Checkpoint, Command, Digest, Entry, Epoch,
-    ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
-    Published, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script, SealedHistory,
-    Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces, Value,
+    Action, Alteration, Answer, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
+    Guard, HashChange, HistoryRecord, Image, Key, ListChange, LogTime, Made, Members, NodeId, Once,
+    Published, Recorded, Refusal, RequestId, Score, ScoreBound, ScoreCondition, ScoreRange, Script,
+    SealedHistory, Serial, SetChange, SetCondition, Side, SortedSetChange, Stamp, Tenure, Token, Traces,
+    Value,
 };
 use std::sync::Arc;
 
@@ -136,7 +137,12 @@ fn image() -> Image {
         tenures: vec![tenure()],
         checkpoint: Checkpoint { index: 4, reports: [(NodeId(1), 0xcd)].into() },
         sealed: vec![SealedHistory { number: 1, first: Serial(1), last: Serial(2), records: 2, chain: 0xef }],
-        tail: vec![AuditRecord { serial: Serial(7), term: 2, time: LogTime::from_ms(1), audit }],
+        tail: vec![HistoryRecord {
+            serial: Serial(7),
+            term: 2,
+            time: LogTime::from_ms(1),
+            what: Recorded::Audit(audit),
+        }],
         chain: 0xef,
         ..Image::default()
     }
@@ -156,7 +162,7 @@ fn the_encoding_is_the_one_on_disks() {
     for block in wire::encode_state(&image, Digest(0xab)) {
         now.push_str(&format!("state {}\n", hex(&block)));
     }
-    now.push_str(&format!("audit-record {}\n", hex(&wire::encode_audit_record(&image.tail[0]))));
+    now.push_str(&format!("audit-record {}\n", hex(&wire::encode_history_record(&image.tail[0]))));
     assert_eq!(now, include_str!("format_1.txt"), "the encoding has changed:\n{now}");
 }
 

@@ -50,8 +50,8 @@ proptest! {
     }
 
     #[test]
-    fn an_audit_record_comes_back_as_it_was(record in any::audit_record()) {
-        prop_assert_eq!(wire::decode_audit_record(&wire::encode_audit_record(&record)).unwrap(), record);
+    fn a_history_record_comes_back_as_it_was(record in any::history_record()) {
+        prop_assert_eq!(wire::decode_history_record(&wire::encode_history_record(&record)).unwrap(), record);
     }
 }
 
