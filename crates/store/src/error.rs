@@ -32,8 +32,8 @@ pub enum Error {
     /// The operating system refused. Whether a write took effect is not known.
     #[error("{what} failed")]
     Io { what: String, source: io::Error },
-    /// sled refused. Its marker is set: the next start moves it aside and begins empty.
-    #[error("materialised state: {what} failed")]
+    /// sled refused. The marker of the cache that is on it is set: the next start moves it aside and begins empty.
+    #[error("a cache on sled: {what} failed")]
     Sled { what: &'static str, source: sled::Error },
 }
 

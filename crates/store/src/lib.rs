@@ -8,7 +8,8 @@
 //! * [`disk`]: what it asks of a disk; [`RealDisk`] has one, [`FaultyDisk`] fails like one;
 //! * `log`: [`Wal`] and its [`Writer`], which decide what happened;
 //! * `snapshot`, `history`, `identity`: files that exist whole or not at all;
-//! * `state_store`, `materialised`: [`StateStore`], a cache of what the log decided, believed only after a check;
+//! * `state_store`, `materialised`: [`StateStore`], a cache of what the log decided, believed only after a check, on
+//!   `guarded`, sled behind a marker;
 //! * [`limits`], `metrics`, `error`.
 //!
 //! Architecture invariant: damage is refused with file and offset, never repaired. What is cut off the end of the log
@@ -19,6 +20,7 @@ mod direct;
 pub mod disk;
 mod error;
 mod faulty_disk;
+mod guarded;
 mod history;
 mod identity;
 pub mod limits;

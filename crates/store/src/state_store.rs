@@ -66,6 +66,15 @@ impl Changes {
         }
     }
 
+    /// Every change, by tree and key.
+    pub(crate) fn list(&self) -> Vec<Change<'_>> {
+        let mut all = Vec::with_capacity(self.len());
+        for (tree, changes) in &self.trees {
+            all.extend(changes.iter().map(|(key, value)| Change { tree, key, value: value.as_deref() }));
+        }
+        all
+    }
+
     /// Refuses keys and values beyond the limits, for every store alike.
     pub(crate) fn check(&self) -> Result<(), Error> {
         assert!(!self.trees.contains_key(META), "the name {META} is taken by the store itself");
@@ -78,13 +87,45 @@ impl Changes {
     }
 }
 
-type Tree = BTreeMap<Vec<u8>, Vec<u8>>;
+/// One key of some changes, and what it is to become.
+pub(crate) struct Change<'a> {
+    pub(crate) tree: &'a str,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+/// Trees of keys and values in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trees(BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>);
+
+impl Trees {
+    pub(crate) fn tree(&self, name: &str) -> Option<&BTreeMap<Vec<u8>, Vec<u8>>> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn apply(&mut self, changes: &Changes) {
+        for (name, changes) in &changes.trees {
+            let tree = self.0.entry(name.clone()).or_default();
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(tree.insert(key.clone(), value.clone())),
+                    None => drop(tree.remove(key)),
+                }
+            }
+        }
+    }
+
+    /// Calls `each` with every key and value of a tree in the order of keys.
+    pub(crate) fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) {
+        self.tree(tree).into_iter().flatten().for_each(|(key, value)| each(key, value));
+    }
+}
 
 /// Applied state in memory: for a simulation, where it is kept or dropped with a crash as the seed has it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryState {
     stored: Option<Stored>,
-    trees: BTreeMap<String, Tree>,
+    trees: Trees,
 }
 
 impl StateStore for MemoryState {
@@ -98,21 +139,13 @@ impl StateStore for MemoryState {
 
     fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), Error> {
         changes.check()?;
-        for (name, changes) in &changes.trees {
-            let tree = self.trees.entry(name.clone()).or_default();
-            for (key, value) in changes {
-                match value {
-                    Some(value) => drop(tree.insert(key.clone(), value.clone())),
-                    None => drop(tree.remove(key)),
-                }
-            }
-        }
+        self.trees.apply(changes);
         self.stored = Some(stored);
         Ok(())
     }
 
     fn scan(&self, tree: &str, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), Error> {
-        self.trees.get(tree).into_iter().flatten().for_each(|(key, value)| each(key, value));
+        self.trees.scan(tree, each);
         Ok(())
     }
 
