@@ -29,6 +29,9 @@ pub enum Error {
     /// The writer has stopped: closed, or failed before. Nothing was queued.
     #[error("the write-ahead log has stopped")]
     Stopped,
+    /// The index over history and the files do not fit each other, and the files are sound. Rebuild the index.
+    #[error("the index over history does not fit the files: {why}")]
+    Unfit { why: String },
     /// The operating system refused. Whether a write took effect is not known.
     #[error("{what} failed")]
     Io { what: String, source: io::Error },
@@ -55,7 +58,7 @@ impl From<Error> for io::Error {
             Error::Missing { .. } => io::ErrorKind::NotFound,
             Error::Stopped => io::ErrorKind::BrokenPipe,
             Error::Io { source, .. } => source.kind(),
-            Error::Sled { .. } => io::ErrorKind::Other,
+            Error::Unfit { .. } | Error::Sled { .. } => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)
     }

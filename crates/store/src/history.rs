@@ -20,7 +20,7 @@ use crate::limits::HISTORY_FILE_BYTES_MAX;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 const DIRECTORY: &str = "history";
 const SUFFIX: &str = ".hist";
@@ -30,6 +30,7 @@ const MAGIC: &[u8; 8] = b"TENUHIST";
 const VERSION: u32 = 1;
 const WHAT: &str = "a history file";
 const HEAD_BYTES: usize = 8 + 4 + 8 + 16 + 8;
+const LENGTH_BYTES: usize = 4;
 const CHECKSUM_BYTES: usize = 16;
 
 /// What the log decided about a sealed file: enough to tell whether bytes from anywhere are the right ones.
@@ -40,6 +41,21 @@ pub struct SealedFile {
     pub records: u64,
     /// The caller's hash of its records and of all before.
     pub chain: u128,
+}
+
+/// Where a record of a sealed file stands, and how to tell that it is the one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Number of the file.
+    pub file: u64,
+    /// Number of the record in it, from 0.
+    pub record: u32,
+    /// Of its first byte in the file, behind its length.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u32,
+    /// xxh3 of its bytes, with 64 bits.
+    pub checksum: u64,
 }
 
 /// The directory of sealed files.
@@ -57,7 +73,7 @@ impl History {
 
     /// The bytes of a file. Pure.
     pub fn encode(number: u64, chain: u128, records: &[Bytes]) -> Result<Vec<u8>, Error> {
-        let body_bytes = records.iter().map(|record| 4 + record.len()).sum::<usize>();
+        let body_bytes = records.iter().map(|record| LENGTH_BYTES + record.len()).sum::<usize>();
         let size = HEAD_BYTES + body_bytes + CHECKSUM_BYTES;
         check_size(WHAT, size as u64, HISTORY_FILE_BYTES_MAX as u64)?;
         let mut out = Vec::with_capacity(size);
@@ -95,6 +111,41 @@ impl History {
         let file = self.disk.open(&path(sealed.number), OpenMode::Existing).during(what)?;
         let bytes = Bytes::from(read_all(&*file).during(what)?);
         decode(&located, sealed, &bytes)
+    }
+
+    /// The places of the records of a file: where [`History::encode`] puts them. Pure.
+    pub fn places(number: u64, records: &[Bytes]) -> impl Iterator<Item = Place> {
+        let mut offset = HEAD_BYTES as u64;
+        records.iter().zip(0..).map(move |(bytes, record)| {
+            let begin = offset + LENGTH_BYTES as u64;
+            offset = begin + bytes.len() as u64;
+            let (checksum, bytes) = (xxh3_64(bytes), bytes.len() as u32);
+            Place { file: number, record, offset: begin, bytes, checksum }
+        })
+    }
+
+    /// One record, from its place in `sealed`; nothing else of the file is read. Where another stands there the whole
+    /// file is checked: [`Error::Corrupt`] if it is damaged, and [`Error::Unfit`] if it is sound, and whoever gave the
+    /// place is wrong.
+    pub fn read_record(&self, sealed: &SealedFile, place: &Place) -> Result<Bytes, Error> {
+        assert_eq!(place.file, sealed.number, "a place is looked up in its own file");
+        let located = self.disk.locate(&path(place.file));
+        let file = self.disk.open(&path(place.file), OpenMode::Existing);
+        let file = file.during(|| format!("opening {located}"))?;
+        if let Some(record) = record_at(&*file, place).during(|| format!("reading {located}"))? {
+            return Ok(record);
+        }
+        let whole = self.read(sealed).map_err(|error| match error {
+            // The checksum of the file covers all of it and does not say where it is damaged; this record does.
+            Error::Corrupt { file, why, remedy, .. } => {
+                let why = format!("record {} is not what was sealed there, and {why}", place.record);
+                Error::Corrupt { file, offset: place.offset, why, remedy }
+            }
+            error => error,
+        })?;
+        let why =
+            format!("{located} is sound, and has {} records; none of them is at {place:?}", whole.len());
+        Err(Error::Unfit { why })
     }
 
     /// Checks a file, every byte of it.
@@ -200,6 +251,21 @@ impl Import {
     }
 }
 
+/// The record of a place, if it is there.
+fn record_at(file: &dyn DiskFile, place: &Place) -> io::Result<Option<Bytes>> {
+    let begin = place.offset.checked_sub(LENGTH_BYTES as u64);
+    let end = place.offset.checked_add(u64::from(place.bytes));
+    let (Some(begin), Some(end)) = (begin, end) else { return Ok(None) };
+    if end > file.len()? {
+        return Ok(None);
+    }
+    let mut found = vec![0; LENGTH_BYTES + place.bytes as usize];
+    file.read_at(&mut found, begin)?;
+    let mut length = Bytes::from(found);
+    let record = length.split_off(LENGTH_BYTES);
+    Ok((length[..] == place.bytes.to_le_bytes() && xxh3_64(&record) == place.checksum).then_some(record))
+}
+
 fn head(sealed: &SealedFile) -> Vec<u8> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     head.extend_from_slice(MAGIC);
@@ -231,8 +297,8 @@ fn decode(located: &str, sealed: &SealedFile, bytes: &Bytes) -> Result<Vec<Bytes
     let mut records = Vec::new();
     let mut at = HEAD_BYTES;
     while at < end {
-        let mut length = [0; 4];
-        let body = at + 4;
+        let mut length = [0; LENGTH_BYTES];
+        let body = at + LENGTH_BYTES;
         if body > end {
             return Err(corrupt(located, at as u64, "a record is cut off"));
         }
@@ -303,6 +369,55 @@ mod tests {
             disk.flip_bit(&path(1), bit);
         }
         history.verify(&sealed).unwrap();
+    }
+
+    #[test]
+    fn one_record_is_read_from_its_place_and_nothing_else() {
+        let disk = FaultyDisk::new(1);
+        let history = History::open(disk.mount()).unwrap();
+        let sealed = history.seal(3, 7, &records()).unwrap();
+        let places: Vec<Place> = History::places(3, &records()).collect();
+        assert_eq!(
+            places.iter().map(|place| (place.record, place.offset, place.bytes)).collect::<Vec<_>>(),
+            [(0, 48, 14), (1, 66, 0), (2, 70, 17)]
+        );
+        // Damage elsewhere is not noticed, for nothing else is looked at.
+        disk.flip_bit(&path(3), 8 * 50);
+        assert!(history.verify(&sealed).is_err());
+        for (place, record) in places.iter().zip(records()).skip(1) {
+            assert_eq!(history.read_record(&sealed, place).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_and_a_wrong_place_is_not_called_damage() {
+        let disk = FaultyDisk::new(1);
+        let history = History::open(disk.mount()).unwrap();
+        let sealed = history.seal(3, 7, &records()).unwrap();
+        let place = History::places(3, &records()).nth(2).unwrap();
+        for bit in 8 * (place.offset - 4)..8 * (place.offset + u64::from(place.bytes)) {
+            disk.flip_bit(&path(3), bit);
+            let error = history.read_record(&sealed, &place).unwrap_err();
+            let Error::Corrupt { file, offset, why, .. } = error else { panic!("bit {bit}: {error}") };
+            assert!(file.ends_with(&path(3)) && why.starts_with("record 2 is not what was sealed"), "{why}");
+            assert_eq!(offset, place.offset);
+            disk.flip_bit(&path(3), bit);
+        }
+        for wrong in [
+            Place { offset: place.offset - 1, ..place },
+            Place { offset: 0, ..place },
+            Place { offset: u64::MAX, ..place },
+            Place { bytes: u32::MAX, ..place },
+            Place { bytes: place.bytes - 1, ..place },
+            Place { checksum: 1, ..place },
+        ] {
+            let error = history.read_record(&sealed, &wrong).unwrap_err();
+            assert!(matches!(error, Error::Unfit { .. }), "{wrong:?}: {error}");
+        }
+        // A file that was cut off is damaged, however the place was come by.
+        let bytes = disk.bytes(&path(3)).unwrap();
+        disk.overwrite(&path(3), &bytes[..70]);
+        assert!(matches!(history.read_record(&sealed, &place), Err(Error::Corrupt { offset: 70, .. })));
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod state_store;
 pub use disk::{Disk, DiskFile, OpenMode, Space};
 pub use error::Error;
 pub use faulty_disk::{FaultyDisk, INJECTED, Operation, Operations};
-pub use history::{History, Import, SealedFile};
+pub use history::{History, Import, Place, SealedFile};
 pub use identity::{FORMAT_VERSION, Identity};
 pub use log::{Crash, DiskSpace, Done, Entry, LogId, LogState, Now, Opened, Vote, Wal, WalOptions, Writer};
 pub use materialised::Materialised;
