@@ -1,4 +1,5 @@
-//! Durable bytes: the write-ahead log, snapshots, sealed history, the identity of a node, and applied state on sled.
+//! Durable bytes: the write-ahead log, snapshots, sealed history, the identity of a node, and, on sled,
+//! applied state and an index over history.
 //!
 //! This crate speaks `u64` and bytes. It knows no consensus library, no encoding of commands and nothing of trading.
 //! It has no thread, runtime, clock or random number of its own and never ends the process: the [`Disk`], the time and
@@ -10,6 +11,7 @@
 //! * `snapshot`, `history`, `identity`: files that exist whole or not at all;
 //! * `state_store`, `materialised`: [`StateStore`], a cache of what the log decided, believed only after a check, on
 //!   `guarded`, sled behind a marker;
+//! * `index`: [`HistoryIndex`], by what the records of sealed files are found, a cache as well;
 //! * [`limits`], `metrics`, `error`.
 //!
 //! Architecture invariant: damage is refused with file and offset, never repaired. What is cut off the end of the log
@@ -23,6 +25,7 @@ mod faulty_disk;
 mod guarded;
 mod history;
 mod identity;
+mod index;
 pub mod limits;
 mod log;
 mod materialised;
@@ -36,6 +39,10 @@ pub use error::Error;
 pub use faulty_disk::{FaultyDisk, INJECTED, Operation, Operations};
 pub use history::{History, Import, Place, SealedFile};
 pub use identity::{FORMAT_VERSION, Identity};
+pub use index::{
+    HistoryIndex, Index, IndexHit, IndexPage, IndexQuery, Indexed, MaterialisedIndex, MemoryIndex, Placed,
+    Term,
+};
 pub use log::{Crash, DiskSpace, Done, Entry, LogId, LogState, Now, Opened, Vote, Wal, WalOptions, Writer};
 pub use materialised::Materialised;
 pub use metrics::{SyncTimes, WalMetrics};

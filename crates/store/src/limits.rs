@@ -56,3 +56,10 @@ pub const STATE_VALUE_BYTES_MAX: usize = 68 << 10;
 
 /// One key in sled.
 pub const STATE_KEY_BYTES_MAX: usize = 4 << 10;
+
+/// Terms of one record in the index over history, or of one query: three bytes each and their values. A dozen names of 64
+/// bytes, and so few keys that a record is changed in one transaction.
+pub const INDEX_TERMS_BYTES_MAX: usize = 1024;
+
+/// Entries of the index that one query looks at before it answers what it has and where to go on: some 20 ms on sled.
+pub const INDEX_ENTRIES_PER_QUERY_MAX: usize = 10_000;
