@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::run::{cargo, output};
 
 /// A crate and ours that it may use. Crates of the same level are never in each other's row.
-const OURS: [(&str, &[&str]); 14] = [
+const OURS: [(&str, &[&str]); 15] = [
     // Below all others: nothing of it stays in the product.
     ("planted", &[]),
     ("domain", &["planted"]),
@@ -18,11 +18,13 @@ const OURS: [(&str, &[&str]); 14] = [
     ("consensus", &["domain", "wire", "store", "planted"]),
     // Pure mechanism: it knows nothing of ours.
     ("lua", &[]),
+    // Another party's system: it knows nothing of ours either.
+    ("venue-sim", &[]),
     ("redis", &["domain", "consensus", "lua"]),
     ("api", &["domain", "wire", "consensus"]),
     ("http", &["domain", "wire", "consensus"]),
-    ("tenure", &["domain", "wire", "store", "consensus", "redis", "api", "http", "planted"]),
-    ("simulation", &["domain", "wire", "store", "consensus", "redis", "api", "planted"]),
+    ("tenure", &["domain", "wire", "store", "consensus", "redis", "api", "http", "venue-sim", "planted"]),
+    ("simulation", &["domain", "wire", "store", "consensus", "redis", "api", "venue-sim", "planted"]),
     ("xtask", &["planted"]),
     // The harness is a client: it knows what clients see and nothing behind it.
     ("tests", &["wire"]),
@@ -38,7 +40,7 @@ const THEIRS: [(&str, &[&str]); 13] = [
     ("crc32c", &["store", "consensus"]),
     // A machine for the code of strangers: nothing of it leaves the crate that puts walls around it.
     ("mlua", &["lua"]),
-    ("axum", &["http"]),
+    ("axum", &["http", "venue-sim"]),
     ("clap", &["tenure"]),
     ("opentelemetry", &["tenure"]),
     ("prometheus", &["tenure"]),

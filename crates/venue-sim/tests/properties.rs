@@ -1,0 +1,150 @@
+//! What holds for any sequence of commands: money is neither made nor lost, the book is not crossed, and no order
+//! trades more than it asked for.
+
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use venue_sim::engine::{
+    Command, Commission, Engine, Event, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, SymbolStatus,
+    TimeInForce, Which,
+};
+
+const SYMBOL: &str = "BTCUSDT";
+const ACCOUNTS: [&str; 3] = ["sim", "other", "house"];
+const ORDER_TYPES: [OrderType; 7] = [
+    OrderType::Limit,
+    OrderType::Market,
+    OrderType::LimitMaker,
+    OrderType::StopLoss,
+    OrderType::StopLossLimit,
+    OrderType::TakeProfit,
+    OrderType::TakeProfitLimit,
+];
+const TIMES: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
+const PREVENTIONS: [SelfTradePrevention; 4] = [
+    SelfTradePrevention::None,
+    SelfTradePrevention::ExpireTaker,
+    SelfTradePrevention::ExpireMaker,
+    SelfTradePrevention::ExpireBoth,
+];
+
+fn orders() -> impl Strategy<Value = Command> {
+    let shape = (0..ACCOUNTS.len(), any::<bool>(), 0..ORDER_TYPES.len(), 0..TIMES.len(), 0..4_usize);
+    // Few prices around the opening one, so that orders meet.
+    let amounts = (59_990..60_010_i64, 59_990..60_010_i64, 1..60_i64, 0..12_u32, any::<bool>());
+    (shape, amounts).prop_map(
+        |((account, is_buy, kind, time, prevention), (price, stop, lots, id, quote))| {
+            let order_type = ORDER_TYPES[kind];
+            let by_quote = quote && order_type == OrderType::Market;
+            let given = |is_given: bool, value: Decimal| if is_given { value } else { Decimal::ZERO };
+            Command::Place(NewOrder {
+                account: ACCOUNTS[account].into(),
+                symbol: SYMBOL.into(),
+                client_order_id: format!("c{id}"),
+                side: if is_buy { Side::Buy } else { Side::Sell },
+                order_type,
+                time_in_force: if order_type.has_time_in_force() { TIMES[time] } else { TimeInForce::Gtc },
+                price: given(order_type.has_price(), Decimal::from(price)),
+                quantity: given(!by_quote, Decimal::new(lots, 3)),
+                quote_quantity: given(by_quote, Decimal::from(lots * 7)),
+                stop_price: given(order_type.has_stop(), Decimal::from(stop)),
+                self_trade_prevention: PREVENTIONS[prevention],
+                strategy_id: None,
+                strategy_type: None,
+            })
+        },
+    )
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let account = || (0..ACCOUNTS.len()).prop_map(|account| ACCOUNTS[account].to_owned());
+    prop_oneof![
+        12 => orders(),
+        3 => (account(), 1..60_u64).prop_map(|(account, id)| Command::Cancel {
+            account,
+            symbol: SYMBOL.into(),
+            which: Which { order_id: Some(id), client_order_id: None },
+            cancel_id: "x".into(),
+            restriction: None,
+        }),
+        1 => account().prop_map(|account| Command::CancelAll {
+            account,
+            symbol: SYMBOL.into(),
+            cancel_id: "x".into(),
+        }),
+        1 => Just(Command::ExpireAll { symbol: SYMBOL.into() }),
+        1 => any::<bool>().prop_map(|trades| Command::SetStatus {
+            symbol: SYMBOL.into(),
+            status: if trades { SymbolStatus::Trading } else { SymbolStatus::CancelOnly },
+        }),
+    ]
+}
+
+/// Money for some dozen orders each, so that some are refused for want of it.
+fn engine() -> Engine {
+    let mut engine = Engine::new(vec![Symbol::btcusdt()], &["sim", "other"], Commission::default());
+    for account in ["sim", "other"] {
+        for (asset, amount) in [("BTC", 1), ("USDT", 60_000)] {
+            let change = Decimal::from(amount);
+            let deposit = Command::Transfer { account: account.into(), asset: asset.into(), change };
+            engine.apply(0, deposit).expect("anybody may pay in");
+        }
+    }
+    engine.take_events();
+    engine
+}
+
+fn judge(engine: &Engine) {
+    let open: Vec<_> = engine.open_orders(SYMBOL).collect();
+    assert!(engine.crossed().is_empty(), "the book is crossed");
+    for (asset, total) in engine.supply() {
+        let paid_in = if asset == "BTC" { 2 } else { 120_000 };
+        assert_eq!(total, Decimal::from(paid_in), "{asset} was made or lost");
+    }
+    for account in ["sim", "other"] {
+        for (asset, balance) in engine.balances(account) {
+            let own = open.iter().filter(|order| {
+                let pays = if order.side == Side::Buy { "USDT" } else { "BTC" };
+                order.account == account && pays == asset
+            });
+            let locked: Decimal = own.map(|order| order.locked).sum();
+            assert_eq!(balance.locked, locked, "{account} has {asset} locked for no order");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn money_is_kept_and_orders_are_held_to(script in prop::collection::vec(commands(), 1..120)) {
+        let mut engine = engine();
+        for (second, command) in script.into_iter().enumerate() {
+            let _refused = engine.apply(second as i64 * 1000, command);
+            for event in engine.take_events() {
+                let Event::Report(report) = event else { continue };
+                let order = &report.order;
+                prop_assert!(order.executed + order.prevented <= order.quantity);
+                prop_assert!(order.status.is_open() || order.locked.is_zero());
+                if let Some(fill) = &report.fill
+                    && order.order_type.has_price()
+                {
+                    let better = if fill.is_buyer { fill.price <= order.price } else { fill.price >= order.price };
+                    prop_assert!(better, "a fill at a worse price than the limit");
+                }
+            }
+            judge(&engine);
+        }
+    }
+
+    #[test]
+    fn the_same_commands_give_the_same_events(script in prop::collection::vec(commands(), 1..60)) {
+        let play = || {
+            let mut engine = engine();
+            for (second, command) in script.iter().enumerate() {
+                let _refused = engine.apply(second as i64 * 1000, command.clone());
+            }
+            engine.take_events()
+        };
+        prop_assert_eq!(play(), play());
+    }
+}
