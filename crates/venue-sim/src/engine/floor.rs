@@ -37,10 +37,10 @@ impl Floor<'_> {
             return Err(self.reject(order, Rejection::WouldMatchImmediately));
         }
         if !order.quote_quantity.is_zero() {
-            if plan.quantity.is_zero() {
+            order.quantity = add(plan.quantity, plan.prevented);
+            if order.quantity.is_zero() {
                 return Err(self.reject(order, Rejection::LiquidityTooLow));
             }
-            order.quantity = plan.quantity;
         }
         if !self.lock(&mut order, plan.quote) {
             return Err(self.reject(order, Rejection::InsufficientBalance));

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) quantity: Decimal,
     /// Traded, in the quote asset.
     pub(crate) quote: Decimal,
+    /// What the order still wanted when it met one of its own account and expired, in the base asset.
+    pub(crate) prevented: Decimal,
 }
 
 impl Plan {
@@ -66,7 +68,11 @@ impl Plan {
         let is_own = maker.account == order.account && order.account != HOUSE;
         if is_own && mode != SelfTradePrevention::None {
             self.steps.push(Step::Prevent { maker: maker.id, price, mode });
-            return (mode == SelfTradePrevention::ExpireMaker).then_some(());
+            if mode == SelfTradePrevention::ExpireMaker {
+                return Some(());
+            }
+            self.prevented = wanted;
+            return None;
         }
         let quantity = wanted.min(maker.remaining());
         self.steps.push(Step::Trade { maker: maker.id, price, quantity });
