@@ -1,5 +1,7 @@
 //! Every limit of this crate, with its reason.
 
+use std::time::Duration;
+
 /// The largest sum that may be paid into an account at once: far more than any test needs, and so little that sums
 /// of many of them stay exact.
 pub const DEPOSIT_MAX: u64 = 1_000_000_000_000;
@@ -9,3 +11,83 @@ pub const TRADES_KEPT: usize = 1000;
 
 /// The time over which the average price is taken, as in the filters of Binance.
 pub const AVERAGE_MINUTES: i64 = 5;
+
+/// The largest price or quantity that is read at all: above the filters of any symbol, which come before any product.
+pub const AMOUNT_MAX: u64 = 1_000_000_000_000;
+
+/// Request weight that one address may use in a minute, as at Binance.
+pub const WEIGHT_PER_MINUTE: u32 = 6000;
+
+/// Unfilled orders that an account may place in ten seconds, as at Binance.
+pub const ORDERS_PER_10_SECONDS: u32 = 100;
+
+/// Unfilled orders that an account may place in a day, as at Binance.
+pub const ORDERS_PER_DAY: u32 = 200_000;
+
+/// Requests beyond the weight within one minute until the address is banned. Binance does not say its number.
+pub const VIOLATIONS_BEFORE_BAN: u32 = 10;
+
+/// The first ban of an address; each further one takes twice as long.
+pub const BAN_MS_MIN: i64 = 2 * 60 * 1000;
+
+/// The longest ban.
+pub const BAN_MS_MAX: i64 = 3 * 24 * 3600 * 1000;
+
+/// The longest `recvWindow`.
+pub const RECEIVE_WINDOW_MS_MAX: u64 = 60_000;
+
+/// `recvWindow` where none is sent.
+pub const RECEIVE_WINDOW_MS_DEFAULT: u64 = 5_000;
+
+/// How far the timestamp of a request may lie ahead.
+pub const AHEAD_MS_MAX: i64 = 1_000;
+
+/// Rows of a listing, by default and at most.
+pub const ROWS_DEFAULT: usize = 500;
+/// See [`ROWS_DEFAULT`].
+pub const ROWS_MAX: usize = 1000;
+
+/// Levels of a side of the book, by default and at most.
+pub const LEVELS_DEFAULT: usize = 100;
+/// See [`LEVELS_DEFAULT`].
+pub const LEVELS_MAX: usize = 5000;
+
+/// The longest time between the bounds of a listing.
+pub const LISTED_MS_MAX: i64 = 24 * 3600 * 1000;
+
+/// Requests that the ledger keeps: a day of one order each tenth of a second. Beyond, the oldest go, and the ledger
+/// says how many.
+pub const LEDGER_REQUESTS_MAX: usize = 1_000_000;
+
+/// Faults that wait at a time.
+pub const FAULTS_MAX: usize = 1000;
+
+/// The largest request, by REST and by WebSocket. The longest order has some hundred bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The largest request of the operator: a script of a thousand faults.
+pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest head of a request. The longest query has a kilobyte.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Open connections of each listener.
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// Requests of one WebSocket connection that are being answered; beyond, none is read.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+
+/// Frames that wait for a WebSocket connection to read them; beyond, it is closed.
+pub const FRAMES_WAITING_MAX: usize = 4096;
+
+/// A connection that has not sent the head of its next request after this long is closed.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time for requests under way when a listener ends.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often the exchange looks at the clock by itself.
+pub const TICK: Duration = Duration::from_millis(20);
+
+/// Between two pings of a WebSocket connection, as at Binance.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);

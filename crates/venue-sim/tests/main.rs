@@ -1,4 +1,10 @@
-//! What the simulated exchange does: as scripts that a trader can read, and for random orders.
+//! What the simulated exchange does: as scripts that a trader can read, for random orders, behind its doors, and over
+//! connections.
 
+mod client;
+mod doors;
+mod faults;
 mod properties;
 mod scripts;
+mod serving;
+mod sessions;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::{Balance, Commission, Engine, Order, Side, Symbol, SymbolStatus, Trade};
+use super::{
+    Balance, Commission, Engine, NewOrder, Order, Rejection, Side, Symbol, SymbolStatus, Trade, filter,
+};
 use crate::amount::add;
 
 /// Prices and what rests there, each side from its best price on.
@@ -26,6 +28,12 @@ impl Engine {
 
     pub fn commission(&self) -> Commission {
         self.commission
+    }
+
+    /// Whether an order passes the filters.
+    pub fn examine(&self, at_ms: i64, new: &NewOrder) -> Result<(), Rejection> {
+        let market = self.markets.get(&new.symbol).ok_or(Rejection::NoSuchSymbol)?;
+        filter::check(new, market, at_ms)
     }
 
     /// Open orders on a symbol, by id.
