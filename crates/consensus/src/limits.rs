@@ -130,3 +130,6 @@ pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Apply has something to do and does not move for so long, while the process runs and installs no snapshot: it is stuck
 /// and ends itself.
 pub const APPLY_STUCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a leader looks whether the desk's day has come: a limit of a day is rolled within this.
+pub const DAY_LOOK_INTERVAL: Duration = Duration::from_millis(250);

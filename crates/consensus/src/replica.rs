@@ -131,6 +131,7 @@ impl Replica {
         task("apply watchdog", Box::pin(watchdog::watch_apply(shared.clone(), raft.clone())));
         task("ticks", Box::pin(ticks::tick(shared.clone(), sequencer.clone())));
         task("checkpoints", Box::pin(ticks::checkpoint(shared.clone(), sequencer.clone())));
+        task("trading day", Box::pin(ticks::roll_day(shared.clone(), sequencer.clone())));
         task("digest reports", Box::pin(ticks::report_digest(shared.clone(), router.clone())));
         task(
             "housekeeping",

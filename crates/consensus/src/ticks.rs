@@ -1,12 +1,16 @@
-//! The leader's own commands: ticks, so that what is due ends by the log, and checkpoints.
+//! The leader's own commands: ticks, so that what is due ends by the log, checkpoints, and the trading day.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::trading::Day;
+use domain::trading::command::TradingAction;
 use domain::{Action, Command, LogTime};
 use tokio::time::{Instant, sleep};
 
-use crate::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL, RETRY_PAUSE, TICK_IDLE, TICK_LEASES};
+use crate::limits::{
+    CHECKPOINT_ENTRIES, CHECKPOINT_INTERVAL, DAY_LOOK_INTERVAL, RETRY_PAUSE, TICK_IDLE, TICK_LEASES,
+};
 use crate::router::Router;
 use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::Shared;
@@ -65,6 +69,32 @@ pub(crate) async fn checkpoint(shared: Arc<Shared>, sequencer: Sequencer) {
             last = (last.0 + active, Instant::now());
         }
     }
+}
+
+/// Begins the desk's day when it has come by this leader's wall clock. A day that has begun does not come again.
+pub(crate) async fn roll_day(shared: Arc<Shared>, sequencer: Sequencer) {
+    let mut leadership = shared.leadership.subscribe();
+    loop {
+        if leadership.wait_for(|seen| seen.stamping).await.is_err() {
+            return;
+        }
+        if let Some(day) = new_day(&shared) {
+            // Waited for, so that one day is begun once.
+            let roll = Action::Trading(Box::new(TradingAction::RollDay(day)));
+            let _ = sequencer.submit(vec![Command::harmless(roll)]).await;
+        }
+        sleep(DAY_LOOK_INTERVAL).await;
+    }
+}
+
+/// `None`: it is the one that has begun, or nobody trades here.
+fn new_day(shared: &Shared) -> Option<Day> {
+    let wall_ms = shared.environment.clock.wall_ms();
+    let state = shared.state.read();
+    let configuration = &state.trading().configuration;
+    let has_accounts = configuration.accounts().next().is_some();
+    let day = configuration.day_at(wall_ms);
+    (has_accounts && day > state.trading().counters.day).then_some(day)
 }
 
 /// Reports this node's digest at each checkpoint, whoever leads.

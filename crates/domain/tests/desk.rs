@@ -216,6 +216,7 @@ impl Order {
             symbol: &self.intent.symbol,
             side: self.intent.side,
             remaining,
+            is_open: true,
             valuation: self.valuation.as_ref(),
         })
     }

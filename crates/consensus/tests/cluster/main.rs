@@ -5,5 +5,6 @@
 mod bounds;
 mod failover;
 mod membership;
+mod orders;
 mod storage;
 mod world;

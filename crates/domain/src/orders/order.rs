@@ -329,6 +329,7 @@ impl Order {
             symbol: self.symbol(),
             side: self.side()?,
             remaining,
+            is_open,
             valuation: self.valuation.as_ref(),
         };
         (is_open || remaining.is_positive()).then_some(working)

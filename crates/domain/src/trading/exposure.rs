@@ -25,6 +25,8 @@ pub struct Working<'a> {
     /// What is not yet in the positions: the quantity, or once it is known to be closed the quantity filled, less the fills
     /// that have been counted. Never below zero.
     pub remaining: Decimal,
+    /// Whether the venue may still fill it. What is closed counts until its fills are here, but not as an open order.
+    pub is_open: bool,
     /// That of its authorisation. `None`: it has none, and no notional.
     pub valuation: Option<&'a Valuation>,
 }
@@ -116,8 +118,8 @@ impl Exposures {
         change: impl Fn(Open, Open) -> Open,
         change_total: impl Fn(Total, Total) -> Total,
     ) {
-        let Working { account, strategy, symbol, side, remaining, valuation } = *order;
-        let one = Open::of(side, remaining.into());
+        let Working { account, strategy, symbol, side, remaining, is_open, valuation } = *order;
+        let one = Open::of(side, remaining.into(), is_open.into());
         let key =
             PositionKey { account: account.clone(), symbol: symbol.clone(), strategy: strategy.cloned() };
         alter(&mut self.own, key, |open| change(open, one));
@@ -133,10 +135,10 @@ impl Exposures {
 }
 
 impl Open {
-    fn of(side: Side, remaining: Total) -> Self {
+    fn of(side: Side, remaining: Total, orders: u64) -> Self {
         match side {
-            Side::Buy => Self { buy: remaining, sell: Total::ZERO, orders: 1 },
-            Side::Sell => Self { buy: Total::ZERO, sell: remaining, orders: 1 },
+            Side::Buy => Self { buy: remaining, sell: Total::ZERO, orders },
+            Side::Sell => Self { buy: Total::ZERO, sell: remaining, orders },
         }
     }
 
@@ -195,6 +197,7 @@ mod tests {
             symbol: &symbol,
             side,
             remaining: decimal(remaining),
+            is_open: true,
             valuation,
         };
         let mut exposures = Exposures::default();
