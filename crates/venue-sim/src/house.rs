@@ -69,7 +69,16 @@ impl House {
                 commands.extend(self.order(symbol, side, price).map(Command::Place));
             }
         }
+        commands.extend(self.trade(symbol, price).map(Command::Place));
         commands
+    }
+
+    /// It takes a little of its own quotes, so that the last price goes along with them.
+    fn trade(&mut self, symbol: &Symbol, price: Decimal) -> Option<NewOrder> {
+        let side = if self.chance.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let little = lots(add(symbol.notional_min, symbol.notional_min), price, symbol.lot.step);
+        let order = self.new_order(symbol, side, price, little)?;
+        Some(NewOrder { order_type: OrderType::Market, price: Decimal::ZERO, ..order })
     }
 
     /// A step of the price, within half and twice of where it began.
@@ -90,7 +99,17 @@ impl House {
         let most = lots(Decimal::from(self.quoting.value_max), price, symbol.lot.step);
         let percent = Decimal::from(20 + self.chance.below(81));
         let quantity = lots(mul(most, percent), Decimal::ONE_HUNDRED, symbol.lot.step);
-        let quantity = quantity.min(symbol.lot.max);
+        self.new_order(symbol, side, price, quantity.min(symbol.lot.max))
+    }
+
+    /// Nothing if it is too small for the filters.
+    fn new_order(
+        &mut self,
+        symbol: &Symbol,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+    ) -> Option<NewOrder> {
         if quantity < symbol.lot.min || mul(price, quantity) < symbol.notional_min {
             return None;
         }

@@ -4,7 +4,7 @@
 //! In reading order:
 //! * [`limits`]: every limit and why; [`amount`]: exact decimals; [`identity`]: the fixed account and its keys;
 //! * [`engine`]: orders, balances and trades, pure; `house`: who one trades with;
-//! * `view`: queries that lag behind the engine; `rate`: weights, limits, bans; `signature`, `params`, `refusal`;
+//! * `view`: queries that lag behind the engine; `candle`; `rate`: weights, limits, bans; `signature`, `params`, `refusal`;
 //! * `api`: the table of doors, and what is behind each; `venue`: the whole without a socket ([`Venue`]);
 //! * [`fault`]: scripts of faults; `ledger`: what really happened;
 //! * `server`: [`serve`], the whole on connections that are handed in.
@@ -29,6 +29,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
+//! | `GET /identity` | | the account, its keys, the symbols |
 //! | `GET /ledger` | | `now_ms`, `seed`, `requests` for orders as they arrived (with `fault`, `executed_ms`, `status` and `code` as the rules had it, whatever the caller was told), `requests_forgotten`, all `orders`, all `trades`, `balances`, `faults` |
 //! | `POST /faults` | `{"faults": [FAULT, …]}`, all or none | `{"ids": […]}` |
 //! | `GET /faults` | | `{"faults": […]}`, each with `seen` (how many matched) and `met` |
@@ -65,6 +66,7 @@
 
 pub mod amount;
 mod api;
+mod candle;
 mod chance;
 pub mod engine;
 pub mod fault;

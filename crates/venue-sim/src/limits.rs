@@ -9,6 +9,9 @@ pub const DEPOSIT_MAX: u64 = 1_000_000_000_000;
 /// Trades that a symbol remembers for `GET /api/v3/trades` and for its average price: the largest `limit` there.
 pub const TRADES_KEPT: usize = 1000;
 
+/// Minutes with trades that a symbol remembers for candles: a week.
+pub const CANDLES_KEPT: usize = 7 * 24 * 60;
+
 /// The time over which the average price is taken, as in the filters of Binance.
 pub const AVERAGE_MINUTES: i64 = 5;
 
@@ -86,8 +89,14 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for requests under way when a listener ends.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the exchange looks at the clock by itself.
-pub const TICK: Duration = Duration::from_millis(20);
+/// How often the exchange looks at the clock by itself: how late an event may be that was delayed.
+pub const TICK: Duration = Duration::from_millis(50);
+
+/// A WebSocket connection is closed at this age, as at Binance.
+pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// What a connection to the WebSocket API weighs.
+pub const CONNECTION_WEIGHT: u32 = 2;
 
 /// Between two pings of a WebSocket connection, as at Binance.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -143,6 +143,10 @@ impl Refusal {
         Refusal::bad(-1121, "Invalid symbol.")
     }
 
+    pub(crate) fn bad_interval() -> Refusal {
+        Refusal::bad(-1120, "Invalid interval.")
+    }
+
     pub(crate) fn interval_too_long() -> Refusal {
         Refusal::bad(-1127, "More than 24 hours between startTime and endTime.")
     }

@@ -294,6 +294,31 @@ fn everybody_sees_the_market() {
 }
 
 #[test]
+fn the_last_price_goes_along_with_the_quotes_and_candles_tell_of_it() {
+    let mut client = Client::new(venue_sim::Options::default());
+    for _ in 0..180 {
+        client.wait(1000);
+    }
+    let (_, candles) = client.ask("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m");
+    let rows = candles.as_array().unwrap();
+    // It began 20 s into a minute, and then three more began.
+    assert_eq!(rows.len(), 4, "{candles}");
+    assert_eq!(rows[0][0], json!(NOON_MS - 20_000));
+    assert_eq!(rows[1][8], json!(60), "one trade a second");
+    let (_, trades) = client.ask("GET", "/api/v3/aggTrades", "symbol=BTCUSDT&limit=1");
+    assert_eq!(rows[3][4], trades[0]["p"]);
+    let (_, ticker) = client.ask("GET", "/api/v3/ticker/price", "symbol=BTCUSDT");
+    assert_eq!(ticker["price"], trades[0]["p"]);
+    let (_, first) = client.ask("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&startTime=1&limit=2");
+    assert_eq!(first, json!([rows[0], rows[1]]));
+    let (_, last) = client.ask("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&limit=1");
+    assert_eq!(last, json!([rows[3]]));
+    assert_eq!(error(client.ask("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=2m")).1, -1120);
+    let (_, old) = client.ask("GET", "/api/v3/historicalTrades", "symbol=BTCUSDT&fromId=5&limit=2");
+    assert_eq!((&old[0]["id"], &old[1]["id"]), (&json!(5), &json!(6)));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_market() {
     let play = |seed| {
         let mut client = Client::new(venue_sim::Options { seed, ..Default::default() });

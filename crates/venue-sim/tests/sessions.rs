@@ -31,7 +31,7 @@ fn an_answer_is_in_an_envelope_with_the_limits() {
     let weight = |count| json!({"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000, "count": count});
     assert_eq!(
         client.ws(session, "time", json!({})),
-        json!({"id": "id", "status": 200, "result": {"serverTime": NOON_MS}, "rateLimits": [weight(1)]})
+        json!({"id": "id", "status": 200, "result": {"serverTime": NOON_MS}, "rateLimits": [weight(3)]})
     );
     assert_eq!(
         client.ws(session, "v3/ping", json!({"returnRateLimits": false})),

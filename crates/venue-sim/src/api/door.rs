@@ -10,6 +10,9 @@ pub(crate) enum Operation {
     ExchangeInfo,
     Depth,
     Trades,
+    OldTrades,
+    AggregateTrades,
+    Candles,
     AveragePrice,
     TickerPrice,
     TickerBook,
@@ -112,6 +115,8 @@ const REPLACE: &[&str] = &[
     "orderRateLimitExceededMode",
 ];
 const TICKER: &[&str] = &["symbol", "symbols", "symbolStatus", "type"];
+const TRADES: &[&str] = &["symbol", "fromId", "startTime", "endTime", "limit"];
+const CANDLES: &[&str] = &["symbol", "interval", "startTime", "endTime", "timeZone", "limit"];
 const ROWS: &[&str] = &["symbol", "orderId", "startTime", "endTime", "fromId", "limit"];
 /// What every request may have.
 const COMMON: &[&str] = &["timestamp", "recvWindow", "signature", "apiKey", "returnRateLimits"];
@@ -160,6 +165,17 @@ const DOORS: &[Door] = &[
         25,
         &["symbol", "limit", "symbolStatus"],
     ),
+    door(
+        Operation::OldTrades,
+        get("/api/v3/historicalTrades"),
+        Some("trades.historical"),
+        Anybody,
+        25,
+        TRADES,
+    ),
+    door(Operation::AggregateTrades, get("/api/v3/aggTrades"), Some("trades.aggregate"), Anybody, 4, TRADES),
+    door(Operation::Candles, get("/api/v3/klines"), Some("klines"), Anybody, 2, CANDLES),
+    door(Operation::Candles, get("/api/v3/uiKlines"), Some("uiKlines"), Anybody, 2, CANDLES),
     door(Operation::AveragePrice, get("/api/v3/avgPrice"), Some("avgPrice"), Anybody, 2, &["symbol"]),
     door(Operation::TickerPrice, get("/api/v3/ticker/price"), Some("ticker.price"), Anybody, 2, TICKER),
     door(Operation::TickerBook, get("/api/v3/ticker/bookTicker"), Some("ticker.book"), Anybody, 2, TICKER),

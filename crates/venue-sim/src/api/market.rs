@@ -50,6 +50,48 @@ fn trade(trade: &Trade) -> Value {
     })
 }
 
+/// As far as they are kept.
+pub(crate) fn old_trades(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
+    Ok(from_oldest_or_newest(venue, params)?.into_iter().map(trade).collect())
+}
+
+/// Each trade is an aggregate of its own.
+pub(crate) fn aggregate_trades(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
+    let aggregate = |trade: &Trade| {
+        json!({
+            "a": trade.id,
+            "p": show(trade.price),
+            "q": show(trade.quantity),
+            "f": trade.id,
+            "l": trade.id,
+            "T": trade.at_ms,
+            "m": trade.is_buyer_maker,
+            "M": true,
+        })
+    };
+    Ok(from_oldest_or_newest(venue, params)?.into_iter().map(aggregate).collect())
+}
+
+/// The oldest that are wanted if the request says where they begin, else the newest.
+fn from_oldest_or_newest<'a>(venue: &'a Venue, params: &Params) -> Result<Vec<&'a Trade>, Refusal> {
+    let symbol = symbol(venue, params)?;
+    let limit = params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let first = params.id("fromId")?;
+    let (from_ms, to_ms) = (params.time_ms("startTime")?, params.time_ms("endTime")?);
+    let mut wanted: Vec<&Trade> = venue.engine().trades(&symbol).collect();
+    wanted.retain(|trade| {
+        first.is_none_or(|id| trade.id >= id)
+            && from_ms.is_none_or(|from_ms| trade.at_ms >= from_ms)
+            && to_ms.is_none_or(|to_ms| trade.at_ms <= to_ms)
+    });
+    if first.is_none() && from_ms.is_none() {
+        let surplus = wanted.len().saturating_sub(limit);
+        wanted.drain(..surplus);
+    }
+    wanted.truncate(limit);
+    Ok(wanted)
+}
+
 pub(crate) fn average_price(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
     let symbol = symbol(venue, params)?;
     let now_ms = venue.now_ms();

@@ -1,6 +1,7 @@
 //! What can be asked of the exchange, by REST and by WebSocket: one table of doors, one function behind each.
 
 mod account;
+mod candles;
 mod door;
 mod market;
 mod query;
@@ -28,6 +29,9 @@ pub(crate) fn run(venue: &mut Venue, operation: Operation, visitor: &Visitor<'_>
         Operation::ExchangeInfo => symbols::exchange_info(venue, params),
         Operation::Depth => market::depth(venue, params),
         Operation::Trades => market::trades(venue, params),
+        Operation::OldTrades => market::old_trades(venue, params),
+        Operation::AggregateTrades => market::aggregate_trades(venue, params),
+        Operation::Candles => candles::candles(venue, params),
         Operation::AveragePrice => market::average_price(venue, params),
         Operation::TickerPrice => market::ticker_price(venue, params),
         Operation::TickerBook => market::ticker_book(venue, params),

@@ -19,6 +19,7 @@ type Act = fn(&mut Venue, &str) -> Result<Value, String>;
 
 pub(super) fn router(hub: Arc<Hub>) -> Router {
     Router::new()
+        .route("/identity", get(identity))
         .route("/ledger", get(ledger))
         .route("/faults", act(Venue::arm).get(armed).delete(disarm))
         .route("/fill", act(Venue::fill))
@@ -43,6 +44,10 @@ fn act(act: Act) -> MethodRouter<Arc<Hub>> {
             Err(error) => shown(StatusCode::BAD_REQUEST, &json!({"error": error})),
         }
     })
+}
+
+async fn identity(State(hub): State<Arc<Hub>>) -> Response {
+    shown(StatusCode::OK, &hub.with(|venue, _| venue.identity()))
 }
 
 async fn ledger(State(hub): State<Arc<Hub>>) -> Response {

@@ -1,5 +1,6 @@
 //! WebSocket: the API, with the user data stream on the same connection, and the market streams.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant, interval_at, sleep};
 
 use super::Address;
 use super::hub::Hub;
 use crate::fault::{Answer, RequestAct};
-use crate::limits::{BODY_BYTES_MAX, PING_INTERVAL, REQUESTS_IN_FLIGHT_MAX};
+use crate::limits::{BODY_BYTES_MAX, CONNECTION_AGE_MAX, PING_INTERVAL, REQUESTS_IN_FLIGHT_MAX};
 use crate::venue::{Body, Call, Frame, Reply};
 
 /// The WebSocket API.
@@ -89,7 +90,8 @@ async fn talk(
     answer: impl Fn(String) -> Answering,
 ) {
     let mut answers = FuturesUnordered::new();
-    let mut pings = interval(PING_INTERVAL);
+    let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    let mut age = pin!(sleep(CONNECTION_AGE_MAX));
     loop {
         let room = answers.len() < REQUESTS_IN_FLIGHT_MAX;
         let outgoing = tokio::select! {
@@ -108,14 +110,13 @@ async fn talk(
             },
             frame = frames.recv() => match frame {
                 Some(Frame::Text(text)) => Message::Text(text.into()),
-                Some(Frame::Close) | None => {
-                    let _gone = socket.send(Message::Close(None)).await;
-                    return;
-                }
+                Some(Frame::Close) | None => Message::Close(None),
             },
+            () = &mut age => Message::Close(None),
             _ = pings.tick() => Message::Ping(Vec::new().into()),
         };
-        if socket.send(outgoing).await.is_err() {
+        let is_last = matches!(outgoing, Message::Close(_));
+        if socket.send(outgoing).await.is_err() || is_last {
             return;
         }
     }

@@ -11,7 +11,7 @@ use crate::api::{Operation, run, wire};
 use crate::engine::{Command, Order, SymbolStatus};
 use crate::fault::Fault;
 use crate::house::{House, Quoting};
-use crate::identity::ACCOUNT;
+use crate::identity::{ACCOUNT, API_KEY, ED25519_API_KEY, ED25519_PRIVATE_KEY, SECRET};
 use crate::limits::DEPOSIT_MAX;
 use crate::params::Params;
 
@@ -81,6 +81,18 @@ fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, String> {
 }
 
 impl Venue {
+    /// Who trades here, with which keys, in what.
+    pub fn identity(&self) -> Value {
+        json!({
+            "account": ACCOUNT,
+            "api_key": API_KEY,
+            "secret": SECRET,
+            "ed25519_api_key": ED25519_API_KEY,
+            "ed25519_private_key": ED25519_PRIVATE_KEY,
+            "symbols": self.engine.symbols().map(|(symbol, _)| &symbol.name).collect::<Vec<_>>(),
+        })
+    }
+
     /// The truth: every request for orders, every order, fill and balance of the account, whatever callers were told.
     pub fn ledger(&self) -> Value {
         let with_account = |order: &Order| {

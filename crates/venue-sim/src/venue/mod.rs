@@ -21,6 +21,7 @@ pub(crate) use call::{Scheme, Visitor};
 pub use session::Frame;
 pub(crate) use session::{Logon, Subscription};
 
+use crate::candle::Candles;
 use crate::chance::Chance;
 use crate::engine::{Command, Commission, Engine, Event, NewOrder, Outcome, Rejection, Symbol};
 use crate::fault::Faults;
@@ -83,6 +84,9 @@ pub struct Venue {
     usage: Usage,
     faults: Faults,
     ledger: Ledger,
+    /// Since when there are candles.
+    begun_ms: i64,
+    candles: Candles,
     truth: View,
     memory: Lagging,
     database: Lagging,
@@ -106,6 +110,8 @@ impl Venue {
             usage: Usage::new(options.allowance),
             faults: Faults::new(chance(Stream::Faults)),
             ledger: Ledger::default(),
+            begun_ms: now_ms,
+            candles: Candles::default(),
             truth: View::default(),
             memory: Lagging::new(options.memory_lag_ms),
             database: Lagging::new(options.database_lag_ms),
@@ -168,6 +174,14 @@ impl Venue {
         self.database.at(self.now_ms)
     }
 
+    pub(crate) fn candles(&self) -> &Candles {
+        &self.candles
+    }
+
+    pub(crate) fn begun_ms(&self) -> i64 {
+        self.begun_ms
+    }
+
     pub(crate) fn allowance(&self) -> Allowance {
         self.usage.allowance
     }
@@ -200,6 +214,7 @@ impl Venue {
     fn spread(&mut self) {
         for event in self.engine.take_events() {
             if let Event::Trade(trade) = &event {
+                self.candles.learn(trade);
                 self.feed.tell_trade(trade, self.now_ms);
                 continue;
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Venue, Visitor};
+use crate::limits::CONNECTION_WEIGHT;
 use crate::refusal::Refusal;
 
 /// What goes out to a connection.
@@ -99,6 +100,8 @@ impl Venue {
     /// A connection to the WebSocket API was made: its id.
     pub fn connect(&mut self, now_ms: i64, address: &str, returns_rate_limits: bool) -> u64 {
         self.advance(now_ms);
+        // Who has used too much is told so by the answer to the first request.
+        let _too_much = self.usage.charge(address, self.now_ms, CONNECTION_WEIGHT);
         let id = self.new_connection();
         let session = Session {
             address: address.into(),
