@@ -1,7 +1,7 @@
 //! The harness of the end-to-end tests: the real binary as processes, clients of our own, faults, and figures.
 //!
-//! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`] and [`node`] (processes), [`cli`],
-//! [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
+//! Read in this order: [`suite`] (when a test runs and what it may assume), [`cluster`], [`node`] and [`exchange`] (processes),
+//! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
 //! [`crowd`] (clients that wait), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of
 //! foreign clients, and whether two held one at once), [`judged`] (programs of foreign clients that judge themselves),
 //! [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
@@ -16,6 +16,7 @@ pub mod contest;
 pub mod crowd;
 pub mod desk;
 pub mod differential;
+pub mod exchange;
 pub mod figures;
 pub mod grpc;
 pub mod http;

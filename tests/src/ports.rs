@@ -36,6 +36,6 @@ impl Ports {
 }
 
 fn are_free(base: u16) -> bool {
-    let offsets = (1..=7).flat_map(|id| [1, 2, 69, 79, 80].map(|door| id * 100 + door));
-    offsets.into_iter().all(|offset| TcpListener::bind(("127.0.0.1", base + offset)).is_ok())
+    let of_nodes = (1..=7).flat_map(|id| [1, 2, 69, 79, 80].map(|door| id * 100 + door));
+    of_nodes.chain([900, 901]).all(|offset| TcpListener::bind(("127.0.0.1", base + offset)).is_ok())
 }

@@ -9,6 +9,7 @@ use crate::dev::Dev;
 use crate::doctor::Doctor;
 use crate::exec::{Exec, Guard};
 use crate::output::Format;
+use crate::venue_sim::VenueSim;
 
 /// Decides which trading process may act, and keeps that decision through failure.
 #[derive(Parser, Debug)]
@@ -82,6 +83,8 @@ pub enum Command {
     /// Moving from a Redis.
     #[command(subcommand)]
     Redis(Redis),
+    /// A simulated exchange that speaks the wire format of Binance Spot.
+    VenueSim(VenueSim),
     /// Load with honest latency.
     #[command(subcommand)]
     Bench(Bench),

@@ -1,6 +1,6 @@
-//! A whole cluster on this machine: a newcomer's first minute, and every test's.
+//! A whole cluster on this machine, and a simulated exchange beside it: a newcomer's first minute, and every test's.
 
-use std::io::Write;
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use wire::v1;
 
 use crate::client::Client;
 use crate::config::Door;
+use crate::venue_sim;
+use crate::world::say;
 
-/// A node that died is started again after this long, as systemd would with `RestartSec=2`.
+/// A process that died is started again after this long, as systemd would with `RestartSec=2`.
 const RESTART_AFTER: Duration = Duration::from_secs(2);
 
 /// How long the group may take to have an active leader.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long a node may take to drain.
+/// How long a node may take to drain, and the exchange to end.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
@@ -29,7 +32,7 @@ pub struct Dev {
     /// How many nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=7))]
     nodes: u16,
-    /// Node 1 listens on BASE_PORT+101 and following, node 2 on BASE_PORT+201 …
+    /// Node 1 listens on BASE_PORT+101 and following, node 2 on BASE_PORT+201 …, the exchange on BASE_PORT+900 and +901.
     #[arg(long, default_value_t = 7000, value_parser = clap::value_parser!(u16).range(1024..=64000))]
     base_port: u16,
     /// Keep the data here. Default: a temporary directory, removed at the end.
@@ -38,7 +41,7 @@ pub struct Dev {
     /// Keep the temporary directory.
     #[arg(long)]
     keep: bool,
-    /// Leave a node that dies dead.
+    /// Leave what dies dead.
     #[arg(long)]
     no_restart: bool,
     /// Settings for every node's file, as TOML (`raft.snapshot_entries = 100`).
@@ -46,9 +49,10 @@ pub struct Dev {
     set: Vec<String>,
 }
 
-struct Node {
-    id: u16,
-    file: PathBuf,
+/// A node, or the exchange.
+struct Process {
+    name: String,
+    arguments: Vec<OsString>,
     log: PathBuf,
     child: Option<Child>,
     died: Option<Instant>,
@@ -92,18 +96,24 @@ fn port(base: u16, id: u16, door: Door) -> u16 {
     base + 100 * id + offset
 }
 
-/// A taken port is told at once and by its number, rather than by a node that will not start.
+/// Where the exchange listens: for its clients, and for its operator.
+fn exchange_addresses(base: u16) -> [String; 2] {
+    [900, 901].map(|offset| format!("127.0.0.1:{}", base + offset))
+}
+
+/// A taken port is told at once and by its number, rather than by a process that will not start.
 fn check_ports(args: &Dev) -> Result<()> {
-    for id in 1..=args.nodes {
-        for door in Door::ALL {
-            let port = port(args.base_port, id, door);
-            if TcpListener::bind(("127.0.0.1", port)).is_err() {
-                bail!(
-                    "port {port} (node {id}, {}) is taken; is another `tenure dev` running? Try --base-port {}",
-                    door.name(),
-                    if args.base_port < 50_000 { args.base_port + 1000 } else { 7000 }
-                );
-            }
+    let of_nodes = (1..=args.nodes).flat_map(|id| Door::ALL.map(|door| (id, door))).map(|(id, door)| {
+        let port = port(args.base_port, id, door);
+        (format!("127.0.0.1:{port}"), format!("node {id}, {}", door.name()))
+    });
+    let of_exchange = exchange_addresses(args.base_port).map(|address| (address, "the exchange".into()));
+    for (address, whose) in of_nodes.chain(of_exchange) {
+        if TcpListener::bind(&address).is_err() {
+            bail!(
+                "{address} ({whose}) is taken; is another `tenure dev` running? Try --base-port {}",
+                if args.base_port < 50_000 { args.base_port + 1000 } else { 7000 }
+            );
         }
     }
     Ok(())
@@ -112,15 +122,14 @@ fn check_ports(args: &Dev) -> Result<()> {
 async fn supervise(args: &Dev, data: &Path) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut nodes = (1..=args.nodes).map(|id| prepare(args, data, id)).collect::<Result<Vec<_>>>()?;
-    for node in &mut nodes {
-        node.start()?;
+    let nodes = (1..=args.nodes).map(|id| prepare(args, data, id));
+    let mut processes = nodes.chain([Ok(exchange(args, data))]).collect::<Result<Vec<_>>>()?;
+    for process in &mut processes {
+        process.start()?;
     }
     announce(args, data);
-    let endpoints =
-        nodes.iter().map(|node| format!("127.0.0.1:{}", port(args.base_port, node.id, Door::Api)));
-    let client = Client::new(endpoints.collect())?;
-    let mut ready = std::pin::pin!(get_ready(&client));
+    let client = Client::new(endpoints(args))?;
+    let mut ready = std::pin::pin!(get_ready(&client, args.base_port));
     let mut is_ready = false;
     loop {
         tokio::select! {
@@ -131,23 +140,32 @@ async fn supervise(args: &Dev, data: &Path) -> Result<()> {
                 say(&format!("ready: node {} leads and is active", leader?));
             }
             () = tokio::time::sleep(Duration::from_millis(50)) => {
-                for node in &mut nodes {
-                    node.watch(args.no_restart)?;
+                for process in &mut processes {
+                    process.watch(args.no_restart)?;
                 }
             }
         }
     }
-    stop(&mut nodes).await
+    stop(&mut processes).await
 }
 
-/// Founds the group if it is new, then waits for an active leader.
-async fn get_ready(client: &Client) -> Result<u64> {
+/// The gRPC addresses of the nodes.
+fn endpoints(args: &Dev) -> Vec<String> {
+    (1..=args.nodes).map(|id| format!("127.0.0.1:{}", port(args.base_port, id, Door::Api))).collect()
+}
+
+/// Founds the group if it is new, then waits for an active leader, and for the exchange.
+async fn get_ready(client: &Client, base_port: u16) -> Result<u64> {
     let deadline = Instant::now() + READY_WITHIN;
+    let [exchange, _] = exchange_addresses(base_port);
     loop {
         let answers = client.statuses(Duration::from_millis(500)).await;
         let statuses: Vec<&v1::StatusResponse> =
             answers.iter().filter_map(|(_, status)| status.as_ref().ok()).collect();
-        if let Some(leader) = statuses.iter().find_map(|status| status.proven_active) {
+        let leader = statuses.iter().find_map(|status| status.proven_active);
+        if let Some(leader) = leader
+            && TcpStream::connect(&exchange).await.is_ok()
+        {
             return Ok(leader);
         }
         let fresh = |status: &&v1::StatusResponse| {
@@ -157,13 +175,14 @@ async fn get_ready(client: &Client) -> Result<u64> {
             client.init(&statuses).await?;
         }
         if Instant::now() > deadline {
-            bail!("no active leader within {READY_WITHIN:?}; see the nodes' logs");
+            let missing = if leader.is_some() { "exchange" } else { "active leader" };
+            bail!("no {missing} within {READY_WITHIN:?}; see the logs");
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-fn prepare(args: &Dev, data: &Path, id: u16) -> Result<Node> {
+fn prepare(args: &Dev, data: &Path, id: u16) -> Result<Process> {
     let directory = data.join(format!("node{id}"));
     std::fs::create_dir_all(&directory)?;
     let address =
@@ -179,7 +198,14 @@ fn prepare(args: &Dev, data: &Path, id: u16) -> Result<Node> {
     }
     let file = data.join(format!("node{id}.toml"));
     std::fs::write(&file, toml::to_string(&settings)?)?;
-    Ok(Node { id, file, log: data.join(format!("node{id}.log")), child: None, died: None })
+    let arguments = vec!["node".into(), "--config".into(), file.into_os_string()];
+    Ok(Process::new(format!("node {id}"), arguments, data.join(format!("node{id}.log"))))
+}
+
+fn exchange(args: &Dev, data: &Path) -> Process {
+    let [listen, control] = exchange_addresses(args.base_port);
+    let arguments = ["venue-sim", "--listen", &listen, "--control", &control].map(OsString::from);
+    Process::new("the exchange".into(), arguments.to_vec(), data.join("exchange.log"))
 }
 
 fn merge(into: &mut toml::Table, more: toml::Table) {
@@ -203,11 +229,13 @@ fn announce(args: &Dev, data: &Path) {
             at(Door::Http)
         ));
     }
-    let endpoints: Vec<String> =
-        (1..=args.nodes).map(|id| format!("127.0.0.1:{}", port(args.base_port, id, Door::Api))).collect();
+    let [listen, control] = exchange_addresses(args.base_port);
+    for line in venue_sim::announcement(&listen, &control) {
+        say(&line);
+    }
     let flags = match args.base_port {
         7000 => String::new(),
-        _ => format!(" --endpoints {}", endpoints.join(",")),
+        _ => format!(" --endpoints {}", endpoints(args).join(",")),
     };
     say("try:");
     say(&format!("  redis-cli -p {} SET leader bot-1 NX PX 10000", port(args.base_port, 1, Door::Redis)));
@@ -215,45 +243,40 @@ fn announce(args: &Dev, data: &Path) {
     say(&format!("  tenure status{flags}"));
 }
 
-/// Prints a line now, also into a pipe.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading any more; the cluster goes on.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-async fn stop(nodes: &mut [Node]) -> Result<()> {
+async fn stop(processes: &mut [Process]) -> Result<()> {
     // The leader last, so that leadership moves at most once, would need to ask who leads; each drains by itself.
-    for node in nodes.iter().rev() {
-        node.signal(rustix::process::Signal::TERM);
+    for process in processes.iter().rev() {
+        process.signal(rustix::process::Signal::TERM);
     }
     let deadline = Instant::now() + STOP_WITHIN;
-    while nodes.iter_mut().any(|node| node.is_running()) {
+    while processes.iter_mut().any(|process| process.is_running()) {
         if Instant::now() > deadline {
-            for node in nodes.iter() {
-                node.signal(rustix::process::Signal::KILL);
+            for process in processes.iter() {
+                process.signal(rustix::process::Signal::KILL);
             }
-            bail!("a node did not stop within {STOP_WITHIN:?} and was killed");
+            bail!("a process did not stop within {STOP_WITHIN:?} and was killed");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
 
-impl Node {
+impl Process {
+    fn new(name: String, arguments: Vec<OsString>, log: PathBuf) -> Process {
+        Process { name, arguments, log, child: None, died: None }
+    }
+
     fn start(&mut self) -> Result<()> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
         let child = Command::new(std::env::current_exe()?)
-            .arg("node")
-            .arg("--config")
-            .arg(&self.file)
+            .args(&self.arguments)
             .arg("--end-with")
             .arg(std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("node {} cannot be started", self.id))?;
+            .with_context(|| format!("{} cannot be started", self.name))?;
         self.child = Some(child);
         self.died = None;
         Ok(())
@@ -267,13 +290,13 @@ impl Node {
                 Some(signal) => format!("signal {signal}"),
                 None => format!("exit code {}", status.code().unwrap_or_default()),
             };
-            eprintln!("node {} ended ({how}); its log: {}", self.id, self.log.display());
+            eprintln!("{} ended ({how}); its log: {}", self.name, self.log.display());
             self.child = None;
             self.died = Some(Instant::now());
         }
         let due = self.died.is_some_and(|died| died.elapsed() >= RESTART_AFTER);
         if due && !no_restart {
-            eprintln!("node {} is started again", self.id);
+            eprintln!("{} is started again", self.name);
             self.start()?;
         }
         Ok(())

@@ -14,6 +14,7 @@ mod failure;
 mod node;
 mod output;
 mod telemetry;
+mod venue_sim;
 mod world;
 
 use std::io::IsTerminal;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::Node { config, end_with } => run_node(config, *end_with).map(done),
         Command::Dev(dev) => dev::run(dev).map(done),
+        Command::VenueSim(exchange) => venue_sim::run(exchange).map(done),
         Command::Lease(Lease::Exec(exec)) => exec::run(exec, &args.endpoints, format),
         Command::LeaseGuard(guard) => exec::run_guard(guard, format),
         _ => command::run(args).map(done),

@@ -12,7 +12,6 @@ use futures_util::StreamExt;
 use store::{Materialised, RealDisk, StateStore, WalOptions};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -110,7 +109,7 @@ async fn serve(config: Config) -> Result<()> {
     let http = http::serve(replica.clone(), leases, http_options, incoming, until(stopped));
     let http = http_runtime.spawn(http);
 
-    wait_for_signal().await?;
+    world::wait_for_signal().await?;
     tracing::info!("draining");
     // Leadership first, so that what is being asked here is answered by its successor; then the doors, each
     // after its last answer; then Raft.
@@ -231,14 +230,4 @@ fn state_store(path: &Path) -> Option<Box<dyn StateStore>> {
 async fn until(mut stopped: watch::Receiver<bool>) {
     // A dropped sender means that the process is ending anyway.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn wait_for_signal() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
-use venue_sim::identity::{ACCOUNT, API_KEY, ED25519_API_KEY, SECRET};
+use venue_sim::identity::{ACCOUNT, API_KEY, SECRET};
 use venue_sim::{Connection, Options, Quoting};
 
 use crate::world;
@@ -63,12 +63,14 @@ async fn serve(args: &VenueSim) -> Result<()> {
 }
 
 /// Where it is and who trades there.
-pub fn announcement(listen: &str, control: &str) -> [String; 3] {
+pub fn announcement(listen: &str, control: &str) -> [String; 2] {
     let symbols: Vec<String> = Options::default().symbols.into_iter().map(|symbol| symbol.name).collect();
     [
         format!("exchange: http://{listen}  ws://{listen}/ws-api/v3  control http://{control}"),
-        format!("  account {ACCOUNT}, symbols {}, API key {API_KEY}, secret {SECRET}", symbols.join(" and ")),
-        format!("  or Ed25519: API key {ED25519_API_KEY}, private key in the documentation of crate venue-sim"),
+        format!(
+            "  account {ACCOUNT}, symbols {}, API key {API_KEY}, secret {SECRET}; an Ed25519 key: http://{control}/identity",
+            symbols.join(" and ")
+        ),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! The real world, handed to the crates below: clocks, chance, sockets, threads, and the way to die.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Both clocks of this machine.
 pub struct SystemClock;
@@ -25,6 +26,24 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
     }
+}
+
+/// Returns when this process is asked to end.
+pub async fn wait_for_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Prints a line now, also into a pipe.
+pub fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    // Nobody may be reading any more; whoever says it goes on.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Milliseconds since 1970 by the wall clock.

@@ -1,4 +1,4 @@
-//! Redis libraries of other languages, as `tests/clients` pins them: Python's and Node's below `target/tools`, those that
+//! Redis libraries of other languages, and clients of exchanges, as `tests/clients` pins them: Python's and Node's below `target/tools`, those that
 //! are Debian's packages through apt, the programs in C and Rust compiled below `target/tools`.
 
 use std::path::{Path, PathBuf};
@@ -11,21 +11,29 @@ use crate::tools::{apt_install, is_root};
 
 /// A Python with the libraries of `python/requirements.txt`.
 pub(crate) fn python(tools: &Path) -> Result<PathBuf> {
-    let venv = tools.join("venv");
+    environment(&tools.join("venv"), &clients().join("python/requirements.txt"))
+}
+
+/// A Python with the clients of exchanges of `venue/requirements.txt`.
+pub(crate) fn venue_python(tools: &Path) -> Result<PathBuf> {
+    environment(&tools.join("venue-venv"), &clients().join("venue/requirements.txt"))
+}
+
+/// A Python in `venv` with what the file `wanted` lists.
+fn environment(venv: &Path, wanted: &Path) -> Result<PathBuf> {
     let python = venv.join("bin/python");
-    let wanted = clients().join("python/requirements.txt");
-    unless_done(&venv, &[&wanted], || {
-        eprintln!("installing Redis libraries of Python …");
-        if quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv)).is_err() {
+    unless_done(venv, &[wanted], || {
+        eprintln!("installing {} …", wanted.display());
+        if quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv)).is_err() {
             // Debian has it in a package of its own.
             if !is_root() {
                 bail!("python3 -m venv does not work; install python3-venv");
             }
             apt_install(&["python3-venv"])?;
-            quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+            quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
         }
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        quietly(Command::new(&python).args(install).arg(&wanted))
+        quietly(Command::new(&python).args(install).arg(wanted))
     })?;
     Ok(python)
 }

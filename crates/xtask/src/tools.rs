@@ -13,6 +13,7 @@ use crate::run::{quietly, target};
 
 /// Where the tests find each tool.
 const PYTHON: &str = "TENURE_PYTHON";
+const VENUE_PYTHON: &str = "TENURE_VENUE_PYTHON";
 const NODE_MODULES: &str = "TENURE_NODE_MODULES";
 const REDIS_CLI: &str = "TENURE_REDIS_CLI";
 const FAKETIME: &str = "TENURE_FAKETIME";
@@ -28,6 +29,7 @@ pub(crate) fn install() -> Result<Vec<(&'static str, PathBuf)>> {
         (FAKETIME, faketime(&tools)),
         (REDIS_CLI, redis_cli(&tools)),
         (PYTHON, libraries::python(&tools)),
+        (VENUE_PYTHON, libraries::venue_python(&tools)),
         (NODE_MODULES, libraries::node_modules(&tools)),
         (PHP, libraries::php()),
         (RUBY, libraries::ruby()),

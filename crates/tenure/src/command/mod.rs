@@ -58,6 +58,7 @@ async fn run_remote(args: Args) -> Result<()> {
         Command::Bench(bench) => bench::run(&client, bench, format).await,
         Command::Dev(_)
         | Command::Node { .. }
+        | Command::VenueSim(_)
         | Command::Config(_)
         | Command::Redis(_)
         | Command::Completion { .. }

@@ -8,6 +8,7 @@ mod config;
 pub(crate) mod differential;
 mod doctor;
 mod election;
+mod exchange;
 mod exec;
 mod exec_faults;
 pub(crate) mod formats;
