@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use crate::limits::LEDGER_REQUESTS_MAX;
+use crate::limits::HISTORY_ROWS_MAX;
 
 /// A request to place or to cancel.
 #[derive(Clone, Debug, Serialize, PartialEq)]
@@ -47,7 +47,7 @@ impl Ledger {
     pub(crate) fn arrived(&mut self, row: RequestRow) -> u64 {
         self.numbers += 1;
         self.requests.push_back(RequestRow { number: self.numbers, ..row });
-        if self.requests.len() > LEDGER_REQUESTS_MAX {
+        if self.requests.len() > HISTORY_ROWS_MAX {
             self.requests.pop_front();
         }
         self.numbers

@@ -30,7 +30,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET /identity` | | the account, its keys, the symbols |
-//! | `GET /ledger` | | `now_ms`, `seed`, `requests` for orders as they arrived (with `fault`, `executed_ms`, `status` and `code` as the rules had it, whatever the caller was told), `requests_forgotten`, all `orders`, all `trades`, `balances`, `faults` |
+//! | `GET /ledger` | | `now_ms`, `seed`, `requests` for orders as they arrived (with `fault`, `executed_ms`, `status` and `code` as the rules had it, whatever the caller was told), all `orders`, all `trades`, how many of each were `…_forgotten`, `balances`, `faults` |
 //! | `POST /faults` | `{"faults": [FAULT, …]}`, all or none | `{"ids": […]}` |
 //! | `GET /faults` | | `{"faults": […]}`, each with `seen` (how many matched) and `met` |
 //! | `DELETE /faults[?name=N]` | | `{"forgotten": n}` |

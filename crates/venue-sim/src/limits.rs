@@ -58,9 +58,9 @@ pub const LEVELS_MAX: usize = 5000;
 /// The longest time between the bounds of a listing.
 pub const LISTED_MS_MAX: i64 = 24 * 3600 * 1000;
 
-/// Requests that the ledger keeps: a day of one order each tenth of a second. Beyond, the oldest go, and the ledger
-/// says how many.
-pub const LEDGER_REQUESTS_MAX: usize = 1_000_000;
+/// Requests for orders, closed orders and fills that are kept, each: seven hours of ten a second, within some hundred
+/// megabytes. Beyond, the oldest go, and the ledger says how many.
+pub const HISTORY_ROWS_MAX: usize = 250_000;
 
 /// Faults that wait at a time.
 pub const FAULTS_MAX: usize = 1000;

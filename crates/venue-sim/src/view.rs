@@ -1,10 +1,11 @@
 //! What can be known of accounts from what the engine told: at once, or later, as from a server's memory or from a
 //! database.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::engine::{Balance, Event, Fill, HOUSE, Order};
+use crate::engine::{Balance, Event, Execution, Fill, HOUSE, Order};
+use crate::limits::HISTORY_ROWS_MAX;
 
 /// Orders, fills and balances of all accounts but the house.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,20 @@ pub(crate) struct View {
     /// By symbol, trade and order: a self-trade is two fills.
     fills: BTreeMap<(String, u64, u64), Fill>,
     accounts: BTreeMap<String, Holdings>,
+    open: BTreeSet<(String, u64)>,
+    /// Closed orders that are kept, and fills.
+    rows_max: usize,
+    /// Places of closed orders and of fills, from the oldest on.
+    closed: VecDeque<(String, u64)>,
+    filled: VecDeque<(String, u64, u64)>,
+    forgotten: Forgotten,
+}
+
+/// What there was and is not kept any longer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Forgotten {
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -24,17 +39,16 @@ pub(crate) struct Holdings {
 }
 
 impl View {
+    pub(crate) fn new() -> View {
+        View { rows_max: HISTORY_ROWS_MAX, ..View::default() }
+    }
+
     pub(crate) fn learn(&mut self, event: &Event) {
         match event {
-            Event::Report(report) if report.execution != crate::engine::Execution::Rejected => {
-                let order = &report.order;
-                let names = (order.account.clone(), order.symbol.clone(), order.client_order_id.clone());
-                let newest = self.by_client_id.entry(names).or_default();
-                *newest = order.id.max(*newest);
-                self.orders.insert((order.symbol.clone(), order.id), order.clone());
+            Event::Report(report) if report.execution != Execution::Rejected => {
+                self.learn_order(&report.order);
                 if let Some(fill) = &report.fill {
-                    let place = (fill.symbol.clone(), fill.trade_id, fill.order_id);
-                    self.fills.insert(place, fill.clone());
+                    self.learn_fill(fill);
                 }
             }
             Event::Position { account, at_ms, balances } => {
@@ -46,6 +60,41 @@ impl View {
         }
     }
 
+    fn learn_order(&mut self, order: &Order) {
+        let newest = self.by_client_id.entry(names(order)).or_default();
+        *newest = order.id.max(*newest);
+        let place = (order.symbol.clone(), order.id);
+        self.orders.insert(place.clone(), order.clone());
+        if order.status.is_open() {
+            self.open.insert(place);
+            return;
+        }
+        self.open.remove(&place);
+        self.closed.push_back(place);
+        if self.closed.len() > self.rows_max {
+            let oldest = self.closed.pop_front().and_then(|place| self.orders.remove(&place));
+            let oldest = oldest.expect("an order closes once, and is kept until then");
+            if self.by_client_id.get(&names(&oldest)) == Some(&oldest.id) {
+                self.by_client_id.remove(&names(&oldest));
+            }
+            self.forgotten.orders += 1;
+        }
+    }
+
+    fn learn_fill(&mut self, fill: &Fill) {
+        let place = (fill.symbol.clone(), fill.trade_id, fill.order_id);
+        self.fills.insert(place.clone(), fill.clone());
+        self.filled.push_back(place);
+        if self.filled.len() > self.rows_max {
+            self.filled.pop_front().and_then(|place| self.fills.remove(&place));
+            self.forgotten.fills += 1;
+        }
+    }
+
+    pub(crate) fn forgotten(&self) -> Forgotten {
+        self.forgotten
+    }
+
     pub(crate) fn order(&self, symbol: &str, id: u64) -> Option<&Order> {
         self.orders.get(&(symbol.to_owned(), id))
     }
@@ -53,6 +102,11 @@ impl View {
     pub(crate) fn find(&self, account: &str, symbol: &str, client_order_id: &str) -> Option<&Order> {
         let names = (account.to_owned(), symbol.to_owned(), client_order_id.to_owned());
         self.order(symbol, *self.by_client_id.get(&names)?)
+    }
+
+    /// Open ones, by symbol and id.
+    pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.iter().map(|place| &self.orders[place])
     }
 
     /// By symbol and id.
@@ -81,8 +135,12 @@ impl View {
     }
 }
 
+fn names(order: &Order) -> (String, String, String) {
+    (order.account.clone(), order.symbol.clone(), order.client_order_id.clone())
+}
+
 /// A view that learns everything some time later.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lagging {
     pub(crate) lag_ms: i64,
     view: View,
@@ -92,7 +150,7 @@ pub(crate) struct Lagging {
 
 impl Lagging {
     pub(crate) fn new(lag_ms: i64) -> Lagging {
-        Lagging { lag_ms, ..Lagging::default() }
+        Lagging { lag_ms, view: View::new(), pending: VecDeque::new() }
     }
 
     pub(crate) fn tell(&mut self, at_ms: i64, event: &Arc<Event>) {
@@ -115,5 +173,58 @@ pub(crate) fn is_of_house(event: &Event) -> bool {
         Event::Report(report) => report.order.account == HOUSE,
         Event::Position { account, .. } | Event::Transfer { account, .. } => account == HOUSE,
         Event::Trade(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{
+        Command, Commission, Engine, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce,
+    };
+
+    fn place(engine: &mut Engine, side: Side) {
+        let limit = NewOrder {
+            account: "a".into(),
+            symbol: "BTCUSDT".into(),
+            client_order_id: "same".into(),
+            side,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            price: 60_000.into(),
+            quantity: 1.into(),
+            quote_quantity: 0.into(),
+            stop_price: 0.into(),
+            self_trade_prevention: SelfTradePrevention::None,
+            strategy_id: None,
+            strategy_type: None,
+        };
+        let other = NewOrder { account: HOUSE.into(), side: side.other(), ..limit.clone() };
+        for order in [limit, other] {
+            engine.apply(0, Command::Place(order)).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_oldest_closed_orders_and_fills_are_forgotten_and_counted() {
+        let mut engine = Engine::new(vec![Symbol::btcusdt()], &["a"], Commission::default());
+        for asset in ["BTC", "USDT"] {
+            let deposit =
+                Command::Transfer { account: "a".into(), asset: asset.into(), change: 1_000_000.into() };
+            engine.apply(0, deposit).unwrap();
+        }
+        let mut view = View { rows_max: 2, ..View::default() };
+        for side in [Side::Buy, Side::Sell, Side::Buy] {
+            place(&mut engine, side);
+        }
+        for event in engine.take_events().iter().filter(|event| !is_of_house(event)) {
+            view.learn(event);
+        }
+        let kept: Vec<u64> = view.orders().map(|order| order.id).collect();
+        assert_eq!(kept, [3, 5]);
+        assert_eq!(view.fills().map(|fill| fill.order_id).collect::<Vec<_>>(), kept);
+        assert_eq!((view.forgotten().orders, view.forgotten().fills), (1, 1));
+        assert_eq!(view.find("a", "BTCUSDT", "same").map(|order| order.id), Some(5));
+        assert_eq!(view.open_orders().count(), 0);
     }
 }

@@ -8,3 +8,5 @@ mod properties;
 mod scripts;
 mod serving;
 mod sessions;
+mod sockets;
+mod wild;

@@ -12,13 +12,13 @@ use venue_sim::{Connection, serve};
 use crate::client::{NOON_MS, quiet, signature};
 
 /// An exchange that runs, and how to connect to it.
-struct Running {
+pub(crate) struct Running {
     exchange: mpsc::UnboundedSender<Connection>,
     control: mpsc::UnboundedSender<Connection>,
     begun: Instant,
 }
 
-fn run() -> Running {
+pub(crate) fn run() -> Running {
     let (exchange, exchange_connections) = mpsc::unbounded_channel();
     let (control, control_connections) = mpsc::unbounded_channel();
     let begun = Instant::now();
@@ -40,13 +40,21 @@ fn connect(to: &mpsc::UnboundedSender<Connection>) -> DuplexStream {
 }
 
 impl Running {
+    pub(crate) fn connect(&self) -> DuplexStream {
+        connect(&self.exchange)
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        NOON_MS + i64::try_from(self.begun.elapsed().as_millis()).expect("not so long")
+    }
+
     /// One request on a connection of its own; everything that comes until the connection is closed, and how long that
     /// took.
     async fn request(&self, request: String) -> (String, Duration) {
         exchange_with(connect(&self.exchange), request).await
     }
 
-    async fn operate(&self, method: &str, path: &str, body: &str) -> String {
+    pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> String {
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -55,7 +63,7 @@ impl Running {
     }
 
     fn order(&self, client_order_id: &str) -> String {
-        let now_ms = NOON_MS + i64::try_from(self.begun.elapsed().as_millis()).expect("not so long");
+        let now_ms = self.now_ms();
         let query = format!(
             "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=59000&newClientOrderId={client_order_id}&timestamp={now_ms}"
         );
@@ -67,7 +75,7 @@ impl Running {
     }
 
     /// Whether an order of this client id is there, by the ledger.
-    async fn is_there(&self, client_order_id: &str) -> bool {
+    pub(crate) async fn is_there(&self, client_order_id: &str) -> bool {
         let ledger = self.operate("GET", "/ledger", "").await;
         ledger.contains(&format!("\"clientOrderId\":\"{client_order_id}\""))
     }

@@ -40,9 +40,9 @@ pub(crate) fn open_orders(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Va
         Some(_) => Some(symbol(venue, visitor.params)?),
         None => None,
     };
-    let open = venue.memory().orders().filter(|order| {
+    let open = venue.memory().open_orders().filter(|order| {
         let named = wanted.as_ref().is_none_or(|symbol| *symbol == order.symbol);
-        named && order.account == visitor.account() && order.status.is_open()
+        named && order.account == visitor.account()
     });
     Ok(open.map(wire::order).collect())
 }

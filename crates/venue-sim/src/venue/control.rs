@@ -105,6 +105,8 @@ impl Venue {
             "seed": self.seed,
             "requests": self.ledger.requests(),
             "requests_forgotten": self.ledger.forgotten(),
+            "orders_forgotten": self.truth.forgotten().orders,
+            "trades_forgotten": self.truth.forgotten().fills,
             "orders": self.truth.orders().map(with_account).collect::<Vec<_>>(),
             "trades": self.truth.fills().map(wire::fill).collect::<Vec<_>>(),
             "balances": {ACCOUNT: shown_balances(&self.engine, ACCOUNT)},

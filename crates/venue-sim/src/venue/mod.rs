@@ -112,7 +112,7 @@ impl Venue {
             ledger: Ledger::default(),
             begun_ms: now_ms,
             candles: Candles::default(),
-            truth: View::default(),
+            truth: View::new(),
             memory: Lagging::new(options.memory_lag_ms),
             database: Lagging::new(options.database_lag_ms),
             sessions: session::Sessions::default(),
