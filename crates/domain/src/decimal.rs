@@ -48,6 +48,14 @@ impl Decimal {
         self > Self::ZERO
     }
 
+    /// What its `Display` writes, also of a sum or a product, which has more digits than may come in.
+    ///
+    /// [`NotADecimal::TooLong`] beyond what 96 bits hold.
+    pub fn exact(text: &str) -> Result<Self, NotADecimal> {
+        digits(text)?;
+        rust_decimal::Decimal::from_str_exact(text).map(Self).map_err(|_| NotADecimal::TooLong)
+    }
+
     /// `None` beyond what 96 bits hold.
     pub fn plus(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
@@ -142,20 +150,26 @@ impl FromStr for Decimal {
     type Err = NotADecimal;
 
     fn from_str(text: &str) -> Result<Self, NotADecimal> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let (whole, fraction) = match digits.split_once('.') {
-            Some((whole, fraction)) => (whole, Some(fraction)),
-            None => (digits, None),
-        };
-        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_digits(whole) || !fraction.is_none_or(is_digits) {
-            return Err(NotADecimal::Grammar);
-        }
-        let scale = fraction.map_or(0, str::len);
-        if whole.len() + scale > DECIMAL_DIGITS_MAX || scale > DECIMAL_SCALE_MAX {
+        let (whole, scale) = digits(text)?;
+        if whole + scale > DECIMAL_DIGITS_MAX || scale > DECIMAL_SCALE_MAX {
             return Err(NotADecimal::TooLong);
         }
-        rust_decimal::Decimal::from_str_exact(text).map(Self).map_err(|_| NotADecimal::TooLong)
+        Self::exact(text)
+    }
+}
+
+/// How many digits there are before the point, and how many behind it.
+fn digits(text: &str) -> Result<(usize, usize), NotADecimal> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if is_digits(whole) && fraction.is_none_or(is_digits) {
+        Ok((whole.len(), fraction.map_or(0, str::len)))
+    } else {
+        Err(NotADecimal::Grammar)
     }
 }
 
@@ -184,6 +198,22 @@ mod tests {
         let mut feed = Feed::new("decimal");
         number.feed(&mut feed);
         feed.finish()
+    }
+
+    #[test]
+    fn what_was_reckoned_is_read_back_though_it_is_too_long_to_come_in() {
+        let long = decimal("99999999999999999999").times(decimal("99999999.9")).unwrap();
+        for number in [long, long.negated(), decimal("1").divided_by(decimal("3")).unwrap()] {
+            let text = number.to_string();
+            assert_eq!(text.parse::<Decimal>(), Err(NotADecimal::TooLong), "{text}");
+            assert_eq!(Decimal::exact(&text).map(|it| it.to_string()), Ok(text));
+        }
+        for text in [&"9".repeat(30), &format!("0.{}", "1".repeat(29))] {
+            assert_eq!(Decimal::exact(text), Err(NotADecimal::TooLong), "{text}");
+        }
+        for text in ["", "+1", "1e3", "1_000", ".5", "1."] {
+            assert_eq!(Decimal::exact(text), Err(NotADecimal::Grammar), "{text}");
+        }
     }
 
     #[test]
