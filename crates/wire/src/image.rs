@@ -12,12 +12,14 @@ use bytes::{Bytes, BytesMut};
 use domain::image::TradingRecords;
 use domain::once::Remembered;
 use domain::orders::Order;
+use domain::orders::tombstone::StrategyKey;
 use domain::{
     Checkpoint, Digest, Entry, Epoch, Image, Key, LogTime, Members, NodeId, Outcome, RequestId, RowCounts,
     Script, Serial,
 };
 use prost::Message;
 
+use crate::ascending::{ascending, ascending_set};
 use crate::error::{required, u128_of};
 use crate::key::{bytes_of, key_of, token_of, value_of};
 use crate::log::row::Row;
@@ -134,7 +136,9 @@ pub(crate) fn script_row(script: &Script) -> log::ScriptRow {
 ///
 /// Invariants:
 /// * The head comes first and once; the kinds of row after it come in their order.
-/// * Keys, the ids of outcomes and the names of scripts strictly ascend, so that none can stand for two rows.
+/// * Keys, the ids of outcomes and of orders, the names of scripts and the keys of tombstones strictly ascend, so that none can
+///   stand for two rows.
+/// * No two orders have one key.
 #[derive(Debug, Default)]
 pub struct StateDecoder {
     /// What the head said; `None` before it.
@@ -142,6 +146,7 @@ pub struct StateDecoder {
     /// The place of the last row's kind.
     rank: u8,
     long: LongDecoder,
+    order_keys: BTreeSet<StrategyKey>,
     image: Image,
 }
 
@@ -213,23 +218,19 @@ impl StateDecoder {
 
     fn take_whole(&mut self, whole: Whole) -> Result<(), DecodeError> {
         match whole {
-            Whole::Configuration(row) => {
-                let is_first = self.image.configured.replace(configured_of(row)?).is_none();
-                single("ConfigurationRow", is_first)
-            }
-            Whole::Trading(row) => {
-                single("TradingRow", self.image.trading == TradingRecords::default())?;
-                self.image.trading = trading_of(row)?;
-                Ok(())
-            }
+            Whole::Configuration(row) => self.image.configured = Some(configured_of(row)?),
+            Whole::Trading(row) => self.image.trading = trading_of(row)?,
             Whole::Order(row) => {
                 let order = Order::try_from(*row)?;
                 let last = self.image.orders.last().map(|order| order.id);
                 ascending("OrderRow.id", last.as_ref(), &order.id)?;
+                if order.strategy_key().is_some_and(|key| !self.order_keys.insert(key)) {
+                    return Err(DecodeError::new("OrderRow.intent", "the key stands for another order"));
+                }
                 self.image.orders.push(Arc::new(order));
-                Ok(())
             }
         }
+        Ok(())
     }
 
     fn take_head(&mut self, head: log::Head) -> Result<(), DecodeError> {
@@ -281,24 +282,8 @@ fn rank(row: &Row) -> u8 {
     }
 }
 
-fn single(what: &'static str, is_first: bool) -> Result<(), DecodeError> {
-    if is_first { Ok(()) } else { Err(DecodeError::new(what, "repeated")) }
-}
-
-fn ascending<T: Ord>(what: &'static str, before: Option<&T>, next: &T) -> Result<(), DecodeError> {
-    match before {
-        Some(before) if before >= next => Err(DecodeError::new(what, "repeated or out of order")),
-        _ => Ok(()),
-    }
-}
-
 fn nodes(what: &'static str, ids: Vec<u64>) -> Result<BTreeSet<NodeId>, DecodeError> {
-    let mut nodes = BTreeSet::new();
-    for id in ids {
-        ascending(what, nodes.last(), &NodeId(id))?;
-        nodes.insert(NodeId(id));
-    }
-    Ok(nodes)
+    ascending_set(what, ids.into_iter().map(|id| Ok(NodeId(id))))
 }
 
 fn key_entry(row: log::KeyRow) -> Result<(Key, Entry), DecodeError> {

@@ -8,6 +8,7 @@
 //! is made of them: [`payload`] (an entry of the log), [`image`] (the state in a snapshot) and [`rows`] (the same, a
 //! row at a time).
 
+mod ascending;
 pub mod command;
 pub mod error;
 pub mod image;

@@ -63,7 +63,9 @@ impl LongDecoder {
         let LongRow { kind, id, part, parts, bytes } = row;
         let kind = known::<LongRowKind>("LongRow.kind", kind)?;
         let expected = self.open.unwrap_or((kind, id, parts, 0));
-        if expected != (kind, id, parts, part) || part >= parts || self.last > Some(kind) {
+        // Of orders there are many; of the others one each.
+        let follows = self.last < Some(kind) || kind == LongRowKind::Order;
+        if expected != (kind, id, parts, part) || part >= parts || !follows {
             return Err(DecodeError::new("LongRow", "out of place"));
         }
         self.bytes.extend_from_slice(&bytes);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Guard, Serial};
 
+use crate::ascending::ascending_map;
 use crate::error::required;
 use crate::key::database_of;
 use crate::log::guard::Scope;
@@ -62,14 +63,10 @@ fn decoded<P: Ord + TryFrom<u32>>(
     what: &'static str,
     traces: Vec<log::Trace>,
 ) -> Result<BTreeMap<P, Serial>, DecodeError> {
-    let mut decoded = BTreeMap::new();
-    for log::Trace { place, serial } in traces {
+    let rows = traces.into_iter().map(|log::Trace { place, serial }| {
         let place =
             P::try_from(place).map_err(|_| DecodeError::new(what, format!("{place} is out of range")))?;
-        if decoded.last_key_value().is_some_and(|(before, _)| *before >= place) {
-            return Err(DecodeError::new(what, "repeated or out of order"));
-        }
-        decoded.insert(place, Serial(serial));
-    }
-    Ok(decoded)
+        Ok((place, Serial(serial)))
+    });
+    ascending_map(what, rows)
 }

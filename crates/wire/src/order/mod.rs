@@ -56,6 +56,18 @@ pub(crate) fn decimal_text(number: &Decimal) -> String {
     number.to_string()
 }
 
+/// Also one that was reckoned, and has more digits than may come in.
+pub(crate) fn decimal_of(what: &'static str, text: &str) -> Result<Decimal, DecodeError> {
+    Decimal::exact(text).map_err(|error| DecodeError::new(what, error.to_string()))
+}
+
+pub(crate) fn decimal_option_of(
+    what: &'static str,
+    text: Option<String>,
+) -> Result<Option<Decimal>, DecodeError> {
+    text.map(|text| decimal_of(what, &text)).transpose()
+}
+
 pub(crate) fn lease_name_of(what: &'static str, name: &str) -> Result<LeaseName, DecodeError> {
     LeaseName::new(name).ok_or_else(|| DecodeError::new(what, format!("{} bytes", name.len())))
 }

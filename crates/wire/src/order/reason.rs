@@ -6,7 +6,7 @@ use crate::error::{known, required};
 use crate::key::token_of;
 use crate::log::invalid_field::Fault as FaultKind;
 use crate::log::reason::Reason as Kind;
-use crate::order::{alike, decimal_text, lease_name_of, order_of, parsed};
+use crate::order::{alike, decimal_of, decimal_text, lease_name_of, order_of};
 use crate::{DecodeError, log};
 
 alike! {
@@ -97,8 +97,8 @@ impl TryFrom<log::Reason> for Reason {
             Kind::Limit(log::LimitReason { limit, scope, allowed, found }) => Self::Limit {
                 limit: known::<log::LimitName>("LimitReason.limit", limit)?.try_into()?,
                 scope: limit_scope_of(scope)?,
-                allowed: parsed("LimitReason.allowed", &allowed)?,
-                found: parsed("LimitReason.found", &found)?,
+                allowed: decimal_of("LimitReason.allowed", &allowed)?,
+                found: decimal_of("LimitReason.found", &found)?,
             },
             Kind::MessageRate(log::MessageRateReason { scope, count, per_ms, retry_ms }) => {
                 Self::MessageRate { scope: limit_scope_of(scope)?, count, per_ms, retry_ms }
@@ -158,12 +158,12 @@ impl TryFrom<FaultKind> for Fault {
             FaultKind::NotOfThisType(PLAIN) => Self::NotOfThisType,
             FaultKind::NotPositive(PLAIN) => Self::NotPositive,
             FaultKind::Negative(PLAIN) => Self::Negative,
-            FaultKind::Precision(step) => Self::Precision { step: parsed("Fault.precision", &step)? },
+            FaultKind::Precision(step) => Self::Precision { step: decimal_of("Fault.precision", &step)? },
             FaultKind::BelowMinimum(minimum) => {
-                Self::BelowMinimum { minimum: parsed("Fault.below_minimum", &minimum)? }
+                Self::BelowMinimum { minimum: decimal_of("Fault.below_minimum", &minimum)? }
             }
             FaultKind::AboveMaximum(maximum) => {
-                Self::AboveMaximum { maximum: parsed("Fault.above_maximum", &maximum)? }
+                Self::AboveMaximum { maximum: decimal_of("Fault.above_maximum", &maximum)? }
             }
             FaultKind::InTheFuture(PLAIN) => Self::InTheFuture,
             FaultKind::NotOfThisVenue(PLAIN) => Self::NotOfThisVenue,

@@ -9,7 +9,7 @@ use domain::orders::report::{
 
 use crate::error::{known, required};
 use crate::order::request::time_in_force_of;
-use crate::order::{alike, decimal_text, order_of, parsed, parsed_option};
+use crate::order::{alike, decimal_of, decimal_option_of, decimal_text, order_of, parsed, parsed_option};
 use crate::{DecodeError, log};
 
 alike! {
@@ -104,7 +104,7 @@ impl TryFrom<log::report::Fact> for Fact {
             Kind::Acknowledged(log::Acknowledged {}) => Self::Acknowledged,
             Kind::Status(log::Status { status, cumulative }) => Self::Status {
                 status: required("Status.status", status)?.into(),
-                cumulative: parsed("Status.cumulative", &cumulative)?,
+                cumulative: decimal_of("Status.cumulative", &cumulative)?,
             },
             Kind::Trades(log::Trades { trades }) => {
                 Self::Trades(trades.into_iter().map(trade_of).collect::<Result<_, _>>()?)
@@ -191,8 +191,8 @@ impl TryFrom<log::Terms> for Terms {
             side: known::<log::OrderSide>("Terms.side", side)?.try_into()?,
             order_type,
             time_in_force: time_in_force_of("Terms.time_in_force", time_in_force)?,
-            quantity: parsed_option("Terms.quantity", quantity)?,
-            price: parsed_option("Terms.price", price)?,
+            quantity: decimal_option_of("Terms.quantity", quantity)?,
+            price: decimal_option_of("Terms.price", price)?,
         })
     }
 }
@@ -224,13 +224,13 @@ pub(crate) fn trade_of(trade: log::Trade) -> Result<(FillKey, Fill), DecodeError
     };
     let commission = commission.map(|log::Commission { amount, asset }| {
         Ok::<_, DecodeError>(Commission {
-            amount: parsed("Commission.amount", &amount)?,
+            amount: decimal_of("Commission.amount", &amount)?,
             asset: parsed("Commission.asset", &asset)?,
         })
     });
     let fill = Fill {
-        quantity: parsed("Trade.quantity", &quantity)?,
-        price: parsed("Trade.price", &price)?,
+        quantity: decimal_of("Trade.quantity", &quantity)?,
+        price: decimal_of("Trade.price", &price)?,
         is_bust,
         commission: commission.transpose()?,
         maker,

@@ -6,7 +6,7 @@ use domain::orders::order::Sender;
 
 use crate::error::{known, required};
 use crate::key::token_of;
-use crate::order::{alike, decimal_text, lease_name_of, order_of, parsed, parsed_option};
+use crate::order::{alike, decimal_of, decimal_option_of, decimal_text, lease_name_of, order_of, parsed};
 use crate::record::audit_of;
 use crate::{DecodeError, log};
 
@@ -56,9 +56,9 @@ impl TryFrom<log::Intent> for Intent {
             side: known::<log::OrderSide>("Intent.side", intent.side)?.try_into()?,
             order_type: known::<log::OrderType>("Intent.order_type", intent.order_type)?.try_into()?,
             time_in_force: time_in_force_of("Intent.time_in_force", intent.time_in_force)?,
-            quantity: parsed("Intent.quantity", &intent.quantity)?,
-            price: parsed_option("Intent.price", intent.price)?,
-            stop_price: parsed_option("Intent.stop_price", intent.stop_price)?,
+            quantity: decimal_of("Intent.quantity", &intent.quantity)?,
+            price: decimal_option_of("Intent.price", intent.price)?,
+            stop_price: decimal_option_of("Intent.stop_price", intent.stop_price)?,
             reduce_only: intent.reduce_only,
             lease: lease_name_of("Intent.lease", &intent.lease)?,
             token: token_of("Intent.token", intent.token)?,

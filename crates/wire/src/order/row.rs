@@ -1,20 +1,19 @@
 //! An order as a snapshot and the history keep it, and what is left of one.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use domain::orders::evidence::{CancelEvidence, Ends, Evidence};
 use domain::orders::fill::Fills;
 use domain::orders::order::{Authorization, Denial, Order, Origin};
-use domain::orders::report::Text;
+use domain::orders::report::{Terms, Text};
 use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::trading::venue::Valuation;
 use domain::{Digest, LogTime, Serial};
 
+use crate::ascending::{ascending_map, ascending_set};
 use crate::error::{known, required, u128_of};
 use crate::image::epoch_of;
 use crate::order::reason::{PLAIN, reasons_of};
 use crate::order::report::{trade, trade_of};
-use crate::order::{decimal_text, order_of, parsed, parsed_option};
+use crate::order::{decimal_of, decimal_option_of, decimal_text, order_of, parsed};
 use crate::record::u128_bytes;
 use crate::{DecodeError, log};
 
@@ -67,7 +66,10 @@ impl TryFrom<log::OrderRow> for Order {
             origin,
             authorization: row.authorization.map(TryInto::try_into).transpose()?,
             denial: row.denial.map(TryInto::try_into).transpose()?,
-            cancels: set("OrderRow.cancels", row.cancels.into_iter().map(|cancel| Ok(Serial(cancel))))?,
+            cancels: ascending_set(
+                "OrderRow.cancels",
+                row.cancels.into_iter().map(|cancel| Ok(Serial(cancel))),
+            )?,
             venue: evidence(row.venue)?.unwrap_or_default(),
             hints: evidence(row.hints)?.unwrap_or_default(),
             revision: Serial(row.revision),
@@ -142,8 +144,8 @@ impl TryFrom<log::Valuation> for Valuation {
     fn try_from(valuation: log::Valuation) -> Result<Self, DecodeError> {
         let log::Valuation { price, contract_size, quote } = valuation;
         Ok(Self {
-            price: parsed("Valuation.price", &price)?,
-            contract_size: parsed("Valuation.contract_size", &contract_size)?,
+            price: decimal_of("Valuation.price", &price)?,
+            contract_size: decimal_of("Valuation.contract_size", &contract_size)?,
             quote: parsed("Valuation.quote", &quote)?,
         })
     }
@@ -186,12 +188,15 @@ impl TryFrom<log::Evidence> for Evidence {
             .into_iter()
             .map(|cause| known::<log::UnknownCause>("Evidence.unknown", cause)?.try_into());
         let ids = row.venue_order_ids.iter().map(|id| parsed("Evidence.venue_order_ids", id));
-        let terms = row.terms.map(TryInto::try_into).transpose()?;
+        let terms: Option<Terms> = row.terms.map(TryInto::try_into).transpose()?;
+        if terms.is_none() && row.terms_venue_ms.is_some() {
+            return Err(DecodeError::new("Evidence.terms_venue_ms", "of no terms"));
+        }
         Ok(Self {
             acknowledged: row.acknowledged,
-            venue_order_ids: set("Evidence.venue_order_ids", ids)?,
+            venue_order_ids: ascending_set("Evidence.venue_order_ids", ids)?,
             refused: row.refused.map(Into::into),
-            unknown: set("Evidence.unknown", unknown)?,
+            unknown: ascending_set("Evidence.unknown", unknown)?,
             absent: row.absent,
             not_sent: row.not_sent,
             ends: Ends {
@@ -200,15 +205,15 @@ impl TryFrom<log::Evidence> for Evidence {
                 expired: row.expired.as_deref().map(Text::new),
                 rejected: row.rejected.map(Into::into),
             },
-            cumulative: parsed_option("Evidence.cumulative", row.cumulative)?,
-            final_quantity: parsed_option("Evidence.final_quantity", row.final_quantity)?,
+            cumulative: decimal_option_of("Evidence.cumulative", row.cumulative)?,
+            final_quantity: decimal_option_of("Evidence.final_quantity", row.final_quantity)?,
             terms: terms.map(|terms| (row.terms_venue_ms, terms)),
             venue_ms: row.venue_ms,
             fills: Fills {
-                by_key: map("Evidence.fills", row.fills.into_iter().map(trade_of))?,
+                by_key: ascending_map("Evidence.fills", row.fills.into_iter().map(trade_of))?,
                 conflict: row.fills_conflict,
             },
-            cancels: map("Evidence.cancels", row.cancels.into_iter().map(cancel_of))?,
+            cancels: ascending_map("Evidence.cancels", row.cancels.into_iter().map(cancel_of))?,
         })
     }
 }
@@ -245,33 +250,9 @@ pub(crate) fn tombstone_of(row: log::TombstoneRow) -> Result<(StrategyKey, Tombs
     let tombstone = Tombstone {
         payload: u128_of("TombstoneRow.payload", &payload)?,
         order: order_of(order),
-        filled: parsed("TombstoneRow.filled", &filled)?,
+        filled: decimal_of("TombstoneRow.filled", &filled)?,
         fills: Digest(u128_of("TombstoneRow.fills", &fills)?),
         until: until_ns.map(LogTime::from_ns),
     };
     Ok((key, tombstone))
-}
-
-/// Whose members must ascend, so that none has two encodings.
-fn set<T: Ord>(
-    what: &'static str,
-    members: impl Iterator<Item = Result<T, DecodeError>>,
-) -> Result<BTreeSet<T>, DecodeError> {
-    let rows = map(what, members.map(|member| Ok((member?, ()))))?;
-    Ok(rows.into_keys().collect())
-}
-
-fn map<K: Ord, V>(
-    what: &'static str,
-    rows: impl Iterator<Item = Result<(K, V), DecodeError>>,
-) -> Result<BTreeMap<K, V>, DecodeError> {
-    let mut map = BTreeMap::new();
-    for row in rows {
-        let (key, value) = row?;
-        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
-            return Err(DecodeError::new(what, "repeated or out of order"));
-        }
-        map.insert(key, value);
-    }
-    Ok(map)
 }

@@ -12,8 +12,9 @@ use domain::trading::strategy::Strategy;
 use domain::trading::venue::{Instrument, Venue};
 use domain::{LeaseName, Symbol};
 
+use crate::ascending::{ascending_map, ascending_set};
 use crate::error::{known, required};
-use crate::order::{alike, decimal_text, lease_name_of, parsed, parsed_option, tag_of};
+use crate::order::{alike, decimal_of, decimal_option_of, decimal_text, lease_name_of, parsed, tag_of};
 use crate::{DecodeError, log};
 
 alike! {
@@ -70,7 +71,7 @@ impl TryFrom<log::Venue> for Venue {
         Ok(Self {
             id: parsed("Venue.id", &id)?,
             kind: parsed("Venue.kind", &kind)?,
-            symbols: each_once("Venue.instruments", instruments.into_iter().map(instrument_of))?,
+            symbols: ascending_map("Venue.instruments", instruments.into_iter().map(instrument_of))?,
         })
     }
 }
@@ -100,14 +101,14 @@ fn instrument_of(row: log::Instrument) -> Result<(Symbol, Instrument), DecodeErr
     let instrument = Instrument {
         base: parsed("Instrument.base", &row.base)?,
         quote: parsed("Instrument.quote", &row.quote)?,
-        tick: parsed("Instrument.tick", &row.tick)?,
-        step: parsed("Instrument.step", &row.step)?,
-        quantity_min: parsed("Instrument.quantity_min", &row.quantity_min)?,
-        quantity_max: parsed("Instrument.quantity_max", &row.quantity_max)?,
-        notional_min: parsed("Instrument.notional_min", &row.notional_min)?,
-        order_types: order_types.collect::<Result<_, _>>()?,
-        reference_price: parsed_option("Instrument.reference_price", row.reference_price)?,
-        contract_size: parsed("Instrument.contract_size", &row.contract_size)?,
+        tick: decimal_of("Instrument.tick", &row.tick)?,
+        step: decimal_of("Instrument.step", &row.step)?,
+        quantity_min: decimal_of("Instrument.quantity_min", &row.quantity_min)?,
+        quantity_max: decimal_of("Instrument.quantity_max", &row.quantity_max)?,
+        notional_min: decimal_of("Instrument.notional_min", &row.notional_min)?,
+        order_types: ascending_set("Instrument.order_types", order_types)?,
+        reference_price: decimal_option_of("Instrument.reference_price", row.reference_price)?,
+        contract_size: decimal_of("Instrument.contract_size", &row.contract_size)?,
     };
     Ok((parsed("Instrument.symbol", &row.symbol)?, instrument))
 }
@@ -172,9 +173,9 @@ impl TryFrom<log::Strategy> for Strategy {
         let symbols = symbols.iter().map(|symbol| parsed("Strategy.symbols", symbol));
         Ok(Self {
             id: parsed("Strategy.id", &id)?,
-            accounts: accounts.collect::<Result<_, _>>()?,
+            accounts: ascending_set("Strategy.accounts", accounts)?,
             lease: lease_name_of("Strategy.lease", &lease)?,
-            symbols: symbols.collect::<Result<_, _>>()?,
+            symbols: ascending_set("Strategy.symbols", symbols)?,
             limits: required("Strategy.limits", limits)?.try_into()?,
             symbol_limits: all_limits_of(symbol_limits)?,
         })
@@ -194,7 +195,7 @@ fn all_limits_of(rows: Vec<log::SymbolLimits>) -> Result<BTreeMap<Symbol, Limits
         let limits = required("SymbolLimits.limits", limits)?.try_into()?;
         Ok((parsed("SymbolLimits.symbol", &symbol)?, limits))
     });
-    each_once("SymbolLimits", rows)
+    ascending_map("SymbolLimits", rows)
 }
 
 impl From<&Limits> for log::Limits {
@@ -222,30 +223,15 @@ impl TryFrom<log::Limits> for Limits {
         let rate = |log::MessageRate { count, per_ms }| MessageRate { count, per_ms };
         Ok(Self {
             price_collar_bps: limits.price_collar_bps,
-            quantity_max: parsed_option("Limits.quantity_max", limits.quantity_max)?,
-            notional_max: parsed_option("Limits.notional_max", limits.notional_max)?,
-            position_max: parsed_option("Limits.position_max", limits.position_max)?,
+            quantity_max: decimal_option_of("Limits.quantity_max", limits.quantity_max)?,
+            notional_max: decimal_option_of("Limits.notional_max", limits.notional_max)?,
+            position_max: decimal_option_of("Limits.position_max", limits.position_max)?,
             open_orders_max: limits.open_orders_max,
             message_rate: limits.message_rate.map(rate),
-            daily_notional_max: parsed_option("Limits.daily_notional_max", limits.daily_notional_max)?,
+            daily_notional_max: decimal_option_of("Limits.daily_notional_max", limits.daily_notional_max)?,
             duplicate_window_ms: limits.duplicate_window_ms,
         })
     }
-}
-
-/// Of two rows of one name one would be lost.
-pub(super) fn each_once<K: Ord, V>(
-    what: &'static str,
-    rows: impl Iterator<Item = Result<(K, V), DecodeError>>,
-) -> Result<BTreeMap<K, V>, DecodeError> {
-    let mut map = BTreeMap::new();
-    for row in rows {
-        let (key, value) = row?;
-        if map.insert(key, value).is_some() {
-            return Err(DecodeError::new(what, "one is named twice"));
-        }
-    }
-    Ok(map)
 }
 
 /// What is set, as one row.

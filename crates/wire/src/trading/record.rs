@@ -10,9 +10,9 @@ use domain::trading::switch::{Note, Switches};
 use domain::trading::total::Total;
 use domain::{LogTime, Serial, StrategyId, Symbol};
 
+use crate::ascending::ascending_map;
 use crate::error::{known, required};
-use crate::order::{decimal_text, parsed, parsed_option};
-use crate::trading::configuration::each_once;
+use crate::order::{decimal_of, decimal_text, parsed, parsed_option};
 use crate::{DecodeError, log};
 
 impl From<&Subject> for log::Subject {
@@ -160,14 +160,14 @@ pub(crate) fn trading_of(row: log::TradingRow) -> Result<TradingRecords, DecodeE
         .into_iter()
         .map(|log::BreakerRow { venue, note }| Ok((parsed("BreakerRow.venue", &venue)?, note_of(note)?)));
     let switches = Switches {
-        kills: each_once("TradingRow.kills", kills)?,
-        modes: each_once("TradingRow.modes", modes)?,
-        breakers: each_once("TradingRow.breakers", breakers)?,
+        kills: ascending_map("TradingRow.kills", kills)?,
+        modes: ascending_map("TradingRow.modes", modes)?,
+        breakers: ascending_map("TradingRow.breakers", breakers)?,
     };
     let terms = row.reconciled.into_iter().map(|log::RecordReconciled { account, term }| {
         Ok((parsed("RecordReconciled.account", &account)?, term))
     });
-    let reconciled = Reconciled { terms: each_once("TradingRow.reconciled", terms)? };
+    let reconciled = Reconciled { terms: ascending_map("TradingRow.reconciled", terms)? };
     let positions = row.positions.into_iter().map(|row| {
         let key = PositionKey {
             account: parsed("PositionRow.account", &row.account)?,
@@ -189,16 +189,16 @@ pub(crate) fn trading_of(row: log::TradingRow) -> Result<TradingRecords, DecodeE
         let last = LastTrade {
             venue_ms,
             trade: parsed("LastTradeRow.trade", &trade)?,
-            price: parsed("LastTradeRow.price", &price)?,
+            price: decimal_of("LastTradeRow.price", &price)?,
         };
         Ok(((parsed("LastTradeRow.venue", &venue)?, parsed("LastTradeRow.symbol", &symbol)?), last))
     });
     let counters = Counters {
-        positions: each_once("TradingRow.positions", positions)?,
-        clocks: each_once("TradingRow.clocks", clocks)?,
+        positions: ascending_map("TradingRow.positions", positions)?,
+        clocks: ascending_map("TradingRow.clocks", clocks)?,
         day: Day(row.day),
-        notionals: each_once("TradingRow.notionals", notionals)?,
-        last_trades: each_once("TradingRow.last_trades", last_trades)?,
+        notionals: ascending_map("TradingRow.notionals", notionals)?,
+        last_trades: ascending_map("TradingRow.last_trades", last_trades)?,
     };
     Ok(TradingRecords { switches, reconciled, counters })
 }
