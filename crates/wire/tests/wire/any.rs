@@ -1,10 +1,12 @@
 //! Any command, outcome, payload and image, for proptest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::command::Audit;
 use domain::once::Remembered;
+use domain::orders::tombstone::{StrategyKey, Tombstone};
+use domain::orders::{Order, OrderId};
 use domain::{
     Action, Alteration, Answer, Cause, Checkpoint, Command, Digest, Entry, Epoch, ExpireCondition, Expiry,
     Guard, HashChange, HistoryRecord, Image, Key, Lease, ListChange, LogTime, Made, Members, NodeId, Once,
@@ -16,6 +18,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use wire::{Payload, log};
+
+pub(crate) mod orders;
+pub(crate) mod trading;
 
 fn value() -> impl Strategy<Value = Arc<[u8]>> {
     prop_oneof![9 => vec(any::<u8>(), 0..20), 1 => vec(any::<u8>(), 2000)].prop_map(Arc::from)
@@ -44,11 +49,15 @@ pub(crate) fn audit() -> impl Strategy<Value = Audit> {
 }
 
 pub(crate) fn history_record() -> impl Strategy<Value = HistoryRecord> {
-    (any::<u64>(), any::<u64>(), time(), audit()).prop_map(|(serial, term, time, audit)| HistoryRecord {
+    let what = prop_oneof![
+        audit().prop_map(Recorded::Audit),
+        orders::order().prop_map(|order| Recorded::Order(Arc::new(order))),
+    ];
+    (any::<u64>(), any::<u64>(), time(), what).prop_map(|(serial, term, time, what)| HistoryRecord {
         serial: Serial(serial),
         term,
         time,
-        what: Recorded::Audit(audit),
+        what,
     })
 }
 
@@ -119,7 +128,7 @@ fn tenure() -> impl Strategy<Value = Tenure> {
 }
 
 /// Any action but `Members`, which is never encoded as a command.
-fn action() -> impl Strategy<Value = Action> {
+fn action() -> BoxedStrategy<Action> {
     let keys =
         prop_oneof![
             (key(), value(), set_condition(), expiry(), any::<bool>()).prop_map(
@@ -171,10 +180,12 @@ fn action() -> impl Strategy<Value = Action> {
     let publish = (value(), value(), any::<bool>())
         .prop_map(|(channel, message, sharded)| Action::Publish(Published { channel, message, sharded }));
     let scripts = prop_oneof![script().prop_map(Action::LoadScript), Just(Action::FlushScripts)];
-    let on_keys = prop_oneof![8 => keys, 3 => leases, 1 => publish, 1 => scripts].boxed();
-    let transaction = (vec(guard(), 0..4), vec(on_keys.clone(), 0..4))
+    let order = orders::order_action().prop_map(|action| Action::Order(Box::new(action)));
+    let trading = trading::trading_action().prop_map(|action| Action::Trading(Box::new(action)));
+    let parts = prop_oneof![8 => keys, 3 => leases, 1 => publish, 1 => scripts, 4 => order].boxed();
+    let transaction = (vec(guard(), 0..4), vec(parts.clone(), 0..4))
         .prop_map(|(guards, actions)| Action::Transaction { guards, actions });
-    prop_oneof![11 => on_keys, 6 => cluster, 2 => transaction]
+    prop_oneof![14 => parts, 6 => cluster, 3 => trading, 2 => transaction].boxed()
 }
 
 fn alteration() -> impl Strategy<Value = Alteration> {
@@ -287,10 +298,10 @@ pub(crate) const REFUSALS: [Refusal; 14] = [
     Refusal::NotANumber,
 ];
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer() -> BoxedStrategy<Answer> {
     let one = one_answer().boxed();
     let all = vec(one.clone(), 0..4).prop_map(Answer::All);
-    prop_oneof![9 => one, 1 => all, 1 => Just(Answer::Conflict)]
+    prop_oneof![9 => one, 1 => all, 1 => Just(Answer::Conflict)].boxed()
 }
 
 fn one_answer() -> impl Strategy<Value = Answer> {
@@ -308,6 +319,8 @@ fn one_answer() -> impl Strategy<Value = Answer> {
         option::of(vec(value(), 0..4)).prop_map(Answer::Values),
         option::of(score()).prop_map(Answer::Score),
         vec((score(), value()), 0..4).prop_map(Answer::Scored),
+        orders::order_answer().prop_map(|answer| Answer::Order(Box::new(answer))),
+        trading::trading_answer().prop_map(|answer| Answer::Trading(Box::new(answer))),
     ]
 }
 
@@ -367,7 +380,7 @@ fn sealed() -> impl Strategy<Value = SealedHistory> {
 }
 
 /// An image with whatever in it; its rows are in order, as those of a state are.
-pub(crate) fn image() -> impl Strategy<Value = Image> {
+pub(crate) fn image() -> BoxedStrategy<Image> {
     let single = (0_u16..512, any::<[u64; 2]>(), time(), members(), any::<u128>(), option::of(traces()));
     let checkpoint = (any::<u64>(), btree_map(node(), any::<u128>(), 0..4))
         .prop_map(|(index, reports)| Checkpoint { index, reports });
@@ -381,11 +394,20 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
         vec(history_record(), 0..5),
         vec(script(), 0..4),
     );
-    (single, checkpoint, rows).prop_map(
-        |(single, checkpoint, (keys, outcomes, tenures, sealed, tail, scripts))| {
+    let of_trading = (
+        option::of(trading::configured()),
+        trading::trading(),
+        vec(orders::order(), 0..4),
+        vec(orders::tombstone(), 0..4),
+    );
+    (single, checkpoint, rows, of_trading)
+        .prop_map(|(single, checkpoint, rows, of_trading)| {
             let (epoch, [serial, flushed], now, members, chain, traces) = single;
+            let (keys, outcomes, tenures, sealed, tail, scripts) = rows;
             let scripts: BTreeMap<Sha1, Script> =
                 scripts.into_iter().map(|script| (script.sha(), script)).collect();
+            let (configured, trading, orders, tombstones) = of_trading;
+            let tombstones: BTreeMap<StrategyKey, Tombstone> = tombstones.into_iter().collect();
             Image {
                 epoch: Epoch::new(epoch).expect("below 512"),
                 serial: Serial(serial),
@@ -401,10 +423,22 @@ pub(crate) fn image() -> impl Strategy<Value = Image> {
                 chain,
                 scripts: scripts.into_values().collect(),
                 scripts_flushed: Serial(flushed),
-                ..Image::default()
+                configured,
+                trading,
+                orders: in_order(orders),
+                tombstones: tombstones.into_iter().collect(),
             }
-        },
-    )
+        })
+        .boxed()
+}
+
+/// By their ids; of two that have an id or a key in common one is left.
+fn in_order(orders: Vec<Order>) -> Vec<Arc<Order>> {
+    let mut keys = BTreeSet::new();
+    let is_new = |order: &Order| order.strategy_key().is_none_or(|key| keys.insert(key));
+    let orders: Vec<Order> = orders.into_iter().filter(is_new).collect();
+    let by_id: BTreeMap<OrderId, Order> = orders.into_iter().map(|order| (order.id, order)).collect();
+    by_id.into_values().map(Arc::new).collect()
 }
 
 /// The digest that a state made of this image has.

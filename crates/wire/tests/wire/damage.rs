@@ -98,11 +98,11 @@ fn a_newer_format_is_an_error_of_its_own() {
 }
 
 /// What the error names when `action` is decoded.
-fn wrong(action: Option<Action>) -> &'static str {
+pub(crate) fn wrong(action: Option<Action>) -> &'static str {
     what(Command::try_from(log::Command { once: None, action }))
 }
 
-fn what<T: std::fmt::Debug>(result: Result<T, DecodeError>) -> &'static str {
+pub(crate) fn what<T: std::fmt::Debug>(result: Result<T, DecodeError>) -> &'static str {
     match result {
         Err(DecodeError::Malformed { what, .. }) => what,
         other => panic!("{other:?}"),
@@ -199,13 +199,13 @@ fn an_unknown_kind_of_command_is_an_error() {
     );
 }
 
-fn rows(rows: Vec<log::row::Row>) -> Result<(Image, Digest), DecodeError> {
+pub(crate) fn rows(rows: Vec<log::row::Row>) -> Result<(Image, Digest), DecodeError> {
     let bytes = |row| log::Row { row: Some(row) }.encode_length_delimited_to_vec();
     decode(&[&rows.into_iter().flat_map(bytes).collect::<Vec<u8>>()])
 }
 
 #[test]
-fn rows_out_of_place_are_errors() {
+pub(crate) fn rows_out_of_place_are_errors() {
     use log::row::Row;
     let head = |counts| {
         let zero = Bytes::from_static(&[0; 16]);

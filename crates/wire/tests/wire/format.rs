@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use wire::Payload;
 
-fn batch(commands: Vec<Command>) -> Payload {
+pub(crate) fn batch(commands: Vec<Command>) -> Payload {
     Payload::Batch { stamp: Stamp { term: 2, time: LogTime::from_ms(1) }, commands }
 }
 
@@ -148,7 +148,7 @@ fn image() -> Image {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

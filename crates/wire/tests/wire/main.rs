@@ -2,5 +2,10 @@
 
 mod any;
 mod damage;
+mod damage_orders;
+mod damage_trading;
+mod desk;
 mod format;
+mod format_3;
+mod long_rows;
 mod round_trips;
