@@ -3,6 +3,7 @@
 mod copy;
 mod orders;
 mod reads;
+mod reports;
 mod trading;
 mod transaction;
 

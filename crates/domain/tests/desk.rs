@@ -111,7 +111,7 @@ impl TestDesk {
     ) -> Result<u64, Vec<Reason>> {
         let desk = self.trading.desk(&self.exposures);
         let replaced = &self.orders[&number].intent;
-        let valuation = desk.replace(replaced, intent, &self.request(&intent.lease, mode))?;
+        let valuation = desk.replace(replaced, false, intent, &self.request(&intent.lease, mode))?;
         self.count(intent, 2);
         Ok(self.open(intent, valuation))
     }

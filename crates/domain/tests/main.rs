@@ -22,6 +22,7 @@ macro_rules! scripts {
 }
 
 mod desk;
+mod desk_log;
 mod digest;
 mod log;
 mod order_properties;

@@ -294,7 +294,7 @@ fn said(evidence: &Evidence) -> Vec<String> {
     said
 }
 
-fn fact(args: &mut ArgumentConsumer<'_>, id: Option<&VenueOrderId>) -> Result<Fact> {
+pub(crate) fn fact(args: &mut ArgumentConsumer<'_>, id: Option<&VenueOrderId>) -> Result<Fact> {
     let name = args.next_pos().ok_or("what is said?")?;
     let status = match name {
         "open" => Some(VenueStatus::Open),
@@ -366,7 +366,7 @@ fn commission(text: &str) -> Result<Commission> {
     Ok(Commission { amount: amount.parse()?, asset: asset.parse()? })
 }
 
-fn terms(text: &str) -> Result<Terms> {
+pub(crate) fn terms(text: &str) -> Result<Terms> {
     let mut parts = text.split('/');
     let side = side(parts.next().ok_or("which side?")?)?;
     let mut next = || parts.next().map(str::parse::<Decimal>).transpose();

@@ -78,7 +78,7 @@ scripts! {
     symbols
 }
 
-struct Script(TestDesk);
+pub(crate) struct Script(pub(crate) TestDesk);
 
 impl Runner for Script {
     type Command = goldenscript::Command;
@@ -154,7 +154,7 @@ impl Script {
         Ok(outcome.map(|number| format!("order {number}")))
     }
 
-    fn intent(&self, side: &str, args: &mut ArgumentConsumer<'_>) -> Result<Intent> {
+    pub(crate) fn intent(&self, side: &str, args: &mut ArgumentConsumer<'_>) -> Result<Intent> {
         let mut order = intent();
         order.side = if side == "buy" { Side::Buy } else { Side::Sell };
         order.quantity = args.next_pos().ok_or("how many?")?.parse()?;
@@ -251,7 +251,7 @@ impl Script {
         Ok(())
     }
 
-    fn limit(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<String> {
+    pub(crate) fn limit(&mut self, args: &mut ArgumentConsumer<'_>) -> Result<String> {
         let owner = args.next_pos().ok_or("whose limits?")?;
         let id = args.next_pos().ok_or("whose limits?")?;
         let symbol = args.next_pos().map(name::<Symbol>);
@@ -275,7 +275,7 @@ impl Script {
         Ok(self.configure())
     }
 
-    fn draft(&mut self, command: &str, args: &mut ArgumentConsumer<'_>) -> Result<()> {
+    pub(crate) fn draft(&mut self, command: &str, args: &mut ArgumentConsumer<'_>) -> Result<()> {
         let draft = &mut self.0.draft;
         if command == "twice" {
             draft.venues.push(draft.venues[0].clone());
@@ -371,7 +371,7 @@ impl Script {
         lines.iter().fold(String::new(), |all, line| format!("{all}\n    {line}"))
     }
 
-    fn show(&self) -> Result<String> {
+    pub(crate) fn show(&self) -> Result<String> {
         let counters = &self.0.trading.counters;
         let mut output = format!("day {}", counters.day.0);
         for (key, position) in &counters.positions {
@@ -398,12 +398,12 @@ fn order_type(word: &str) -> Result<OrderType> {
     OrderType::ALL.into_iter().find(|it| it.as_str() == word).ok_or_else(|| "no such type".into())
 }
 
-fn account_mode(args: &mut ArgumentConsumer<'_>) -> Result<AccountMode> {
+pub(crate) fn account_mode(args: &mut ArgumentConsumer<'_>) -> Result<AccountMode> {
     let word = args.take_key("mode").unwrap_or("gateway");
     AccountMode::ALL.into_iter().find(|mode| mode.as_str() == word).ok_or_else(|| "no such mode".into())
 }
 
-fn subject(args: &mut ArgumentConsumer<'_>) -> Result<Subject> {
+pub(crate) fn subject(args: &mut ArgumentConsumer<'_>) -> Result<Subject> {
     let scope = args.next_pos().ok_or("of what?")?;
     let mut id = || args.next_pos().ok_or("of which one?");
     Ok(match scope {

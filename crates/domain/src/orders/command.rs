@@ -53,7 +53,7 @@ pub enum Authority {
 }
 
 /// Cancel an order and submit another as one pair: both are authorised, or neither. The new one must be of the same account,
-/// strategy and symbol, and both stand under its lease.
+/// strategy and symbol, and both stand under its lease. Of one that waits nothing was sent, and it is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replace {
     pub cancel: OrderId,
@@ -73,7 +73,7 @@ pub enum OrderAnswer {
     Canceling { order: OrderId, attempt: Serial, signing: Signing },
     /// The order was never authorised, and never will be.
     Withdrawn { order: OrderId },
-    /// Both may be sent, the cancel first.
+    /// Both may be sent, the cancel first. One in the place of an order that waited is [`OrderAnswer::Authorized`].
     Replacing { canceled: OrderId, order: OrderId, signing: Signing },
     /// It is refused, and written down: rules ask for it.
     Denied { order: OrderId, reasons: Vec<Reason> },

@@ -183,6 +183,13 @@ impl Report {
         self.account.as_str().len() + self.symbol.as_str().len() + trades
     }
 
+    /// All names of the venue's for the order that it gives.
+    pub fn venue_order_ids(&self) -> impl Iterator<Item = &VenueOrderId> {
+        let named = if let OrderName::Venue(id) = &self.order { Some(id) } else { None };
+        let trades = if let Fact::Trades(trades) = &self.fact { &trades[..] } else { &[] };
+        named.into_iter().chain(&self.venue_order_id).chain(trades.iter().map(|(key, _)| &key.venue_order_id))
+    }
+
     /// What it counts for, if the account says that its bots' reports count for `bots`.
     pub fn weight(&self, bots: Weight) -> Weight {
         match self.by {

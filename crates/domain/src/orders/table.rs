@@ -18,12 +18,15 @@ use crate::{AccountId, LogTime, Serial, Symbol, VenueOrderId};
 /// Shared with whoever looks at all of them aside.
 pub type Row = Arc<Order>;
 
+/// What a venue calls an order.
+pub type VenueName = (AccountId, Symbol, VenueOrderId);
+
 /// All of them.
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     rows: BTreeMap<OrderId, Row>,
     by_key: BTreeMap<StrategyKey, OrderId>,
-    by_venue_order_id: BTreeMap<(AccountId, Symbol, VenueOrderId), OrderId>,
+    by_venue_order_id: BTreeSet<(VenueName, OrderId)>,
     by_revision: BTreeSet<(Serial, OrderId)>,
     by_settled: BTreeSet<(LogTime, OrderId)>,
     by_hold: BTreeSet<(LogTime, OrderId)>,
@@ -57,8 +60,11 @@ impl Orders {
         self.rows.get(self.by_key.get(key)?)
     }
 
-    pub fn by_venue_order_id(&self, name: &(AccountId, Symbol, VenueOrderId)) -> Option<&Row> {
-        self.rows.get(self.by_venue_order_id.get(name)?)
+    /// Of two that claim one name the older: which of them came first to claim it is in no image.
+    pub fn by_venue_order_id(&self, name: &VenueName) -> Option<&Row> {
+        let first = (name.clone(), OrderId(Serial(0)));
+        let (found, id) = self.by_venue_order_id.range(first..).next()?;
+        self.rows.get(id).filter(|_| found == name)
     }
 
     /// What is left of the order that a key stood for.
@@ -118,8 +124,7 @@ impl Orders {
             assert!(before.is_none(), "a key stands for one order");
         }
         for name in venue_names(order) {
-            // Of two orders that claim one name the first keeps it; both are quarantined, or will be.
-            self.by_venue_order_id.entry(name).or_insert(order.id);
+            self.by_venue_order_id.insert((name, order.id));
         }
     }
 
@@ -133,9 +138,7 @@ impl Orders {
             self.by_key.remove(&key);
         }
         for name in venue_names(order) {
-            if self.by_venue_order_id.get(&name) == Some(&order.id) {
-                self.by_venue_order_id.remove(&name);
-            }
+            self.by_venue_order_id.remove(&(name, order.id));
         }
     }
 
@@ -149,7 +152,7 @@ impl Orders {
     }
 }
 
-fn venue_names(order: &Order) -> impl Iterator<Item = (AccountId, Symbol, VenueOrderId)> {
+fn venue_names(order: &Order) -> impl Iterator<Item = VenueName> {
     let ids = order.venue.venue_order_ids.union(&order.hints.venue_order_ids);
     ids.map(|id| (order.account().clone(), order.symbol().clone(), id.clone()))
 }

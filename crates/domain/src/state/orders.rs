@@ -1,4 +1,4 @@
-//! Orders in the state: what is asked of them and said of them, and what follows for keys, limits, positions and history.
+//! Orders in the state: what is asked of them, and what follows for keys, limits, positions and history.
 //!
 //! Every order changes in one place, [`State::put_order`], so that whatever is summed over orders is what they come to.
 
@@ -14,14 +14,12 @@ use crate::orders::id::{ClientOrderId, OrderId};
 use crate::orders::intent::Intent;
 use crate::orders::order::{Authorization, Denial, Order, Present, Sender};
 use crate::orders::reason::{Field, Reason};
-use crate::orders::report::{Fact, OrderName, Report, Weight, Witness};
 use crate::orders::status::Status;
 use crate::orders::table::Row;
 use crate::orders::tombstone::{self, Tombstone};
 use crate::orders::transition;
-use crate::trading::account::{AccountMode, BotReports};
+use crate::trading::account::AccountMode;
 use crate::trading::check;
-use crate::trading::counters::LastTrade;
 use crate::trading::venue::Valuation;
 use crate::{Answer, Lease, LeaseName, Position, Refusal};
 
@@ -238,8 +236,10 @@ impl State {
         let lease = self.lease_of(&intent.lease);
         let request = self.request(at, sender, lease.as_ref(), wall_ms);
         let desk = self.trading.desk(&self.exposures);
-        let mut checked = self.with_room(desk.replace(replaced, &intent, &request));
-        if let Err(reason) = canceled.allows(transition::Request::Replace, self.present(at)) {
+        let leads_to = canceled.allows(transition::Request::Replace, self.present(at));
+        let is_withdrawn = leads_to == Ok(Status::Denied);
+        let mut checked = self.with_room(desk.replace(replaced, is_withdrawn, &intent, &request));
+        if let Err(reason) = leads_to {
             let mut reasons = checked.err().unwrap_or_default();
             reasons.push(reason);
             checked = Err(reasons);
@@ -249,89 +249,19 @@ impl State {
             Err(reasons) => return Ok(refused(reasons)),
         };
         canceled.cancel(self.serial, self.present(at)).expect("it was just allowed");
-        self.count_messages(&canceled, 1);
+        if !is_withdrawn {
+            self.count_messages(&canceled, 1);
+        }
         self.put_order(canceled);
         let order = self.new_order(intent);
-        let OrderAnswer::Authorized { order, signing } =
-            self.authorize(at, order, sender, wall_ms, valuation)
-        else {
-            unreachable!("what was checked is authorised");
-        };
-        Ok(Answer::Order(Box::new(OrderAnswer::Replacing { canceled: id, order, signing })))
-    }
-}
-
-// What is said.
-impl State {
-    /// Never refused, but for what no report can say. What a bot says of an order that is not known is passed over: only a venue
-    /// knows orders that nobody here does.
-    pub(super) fn report_order(&mut self, report: &Report) -> Result<Answer, Refusal> {
-        let faults = report.faults();
-        if !faults.is_empty() {
-            return Ok(refused(faults));
-        }
-        self.observe(report);
-        let known = self.meant_by(report).map(|row| (**row).clone());
-        let answer = match known {
-            Some(mut order) => {
-                let id = order.id;
-                if order.report(report, self.weight_of_bots(&order), self.serial, self.now) {
-                    self.put_order(order);
-                }
-                OrderAnswer::Reported { order: id }
+        let answer = match self.authorize(at, order, sender, wall_ms, valuation) {
+            OrderAnswer::Authorized { order, signing } if !is_withdrawn => {
+                OrderAnswer::Replacing { canceled: id, order, signing }
             }
-            None => self.report_of_external(report),
+            // Of what was withdrawn nothing is sent.
+            authorized => authorized,
         };
         Ok(Answer::Order(Box::new(answer)))
-    }
-
-    /// What it says of prices, new or not: what counts must not depend on what came first.
-    fn observe(&mut self, report: &Report) {
-        let Fact::Trades(trades) = &report.fact else { return };
-        let Self { trading, trading_touched, .. } = self;
-        for (key, fill) in trades.iter().filter(|(_, fill)| !fill.is_bust) {
-            let of = (&report.account, &report.symbol);
-            trading.counters.observe(&trading.configuration, of, LastTrade::of(key, fill));
-            trading_touched.records = true;
-        }
-    }
-
-    fn report_of_external(&mut self, report: &Report) -> OrderAnswer {
-        let external = (report.by == Witness::Venue)
-            .then(|| Order::external(OrderId(self.serial), report, self.now))
-            .flatten();
-        match external {
-            None => OrderAnswer::Refused { reasons: vec![Reason::Unknown(Field::Order)] },
-            Some(_) if self.orders.len() >= ORDERS_MAX => {
-                OrderAnswer::Refused { reasons: vec![Reason::Full] }
-            }
-            Some(order) => {
-                let id = order.id;
-                self.put_order(order);
-                OrderAnswer::Reported { order: id }
-            }
-        }
-    }
-
-    /// Found by the name that the report has for it, or by the venue's, and only on its account and in its symbol.
-    fn meant_by(&self, report: &Report) -> Option<&Row> {
-        let (named, venue_order_id) = match &report.order {
-            OrderName::Id(id) => (self.orders.get(*id), report.venue_order_id.as_ref()),
-            OrderName::Client(client) => (self.by_client_order_id(*client), report.venue_order_id.as_ref()),
-            OrderName::Venue(id) => (None, Some(id)),
-        };
-        let by_venue = || {
-            let name = (report.account.clone(), report.symbol.clone(), venue_order_id?.clone());
-            self.orders.by_venue_order_id(&name)
-        };
-        named.or_else(by_venue).filter(|row| row.is_meant_by(report))
-    }
-
-    fn weight_of_bots(&self, order: &Order) -> Weight {
-        match self.trading.configuration.account(order.account()).map(|account| account.bot_reports) {
-            Some(BotReports::Evidence) => Weight::Evidence,
-            Some(BotReports::Hint) | None => Weight::Hint,
-        }
     }
 }
 
@@ -377,7 +307,7 @@ impl State {
 // How an order changes.
 impl State {
     /// The one place where one does, or comes.
-    fn put_order(&mut self, after: Order) {
+    pub(super) fn put_order(&mut self, after: Order) {
         let before = self.orders.get(after.id).cloned();
         if let Some(before) = &before {
             self.exposures.remove_order(before);
@@ -441,6 +371,6 @@ impl State {
     }
 }
 
-fn refused(reasons: Vec<Reason>) -> Answer {
+pub(super) fn refused(reasons: Vec<Reason>) -> Answer {
     Answer::Order(Box::new(OrderAnswer::Refused { reasons }))
 }

@@ -23,15 +23,20 @@ impl State {
                 self.set_breaker(at, venue, forced_open, *audit)?
             }
             TradingAction::RecordReconciled { account, term } => {
-                let is_known = self.trading.configuration.account(&account).is_some();
-                if is_known {
+                if self.trading.configuration.account(&account).is_none() {
+                    TradingAnswer::Unknown
+                } else if term != at.term {
+                    // By a leader that leads no more.
+                    TradingAnswer::Switched(Switched::Unchanged)
+                } else {
                     self.trading.reconciled.record(account, term);
+                    TradingAnswer::Switched(Switched::Changed)
                 }
-                if is_known { TradingAnswer::Switched(Switched::Changed) } else { TradingAnswer::Unknown }
             }
             TradingAction::RollDay(day) => {
+                let is_new = day > self.trading.counters.day;
                 self.trading.counters.roll(day);
-                TradingAnswer::Switched(Switched::Changed)
+                TradingAnswer::Switched(if is_new { Switched::Changed } else { Switched::Unchanged })
             }
         };
         self.trading_touched.records = true;

@@ -83,17 +83,19 @@ impl Desk<'_> {
     }
 
     /// As [`Desk::submit`], of an order that takes the place of another. Both count as they may both be filled, but as one of
-    /// the open orders; they are two messages.
+    /// the open orders; they are two messages. One that `is_withdrawn` was never sent, and counts for nothing.
     pub fn replace(
         &self,
         replaced: &Intent,
+        is_withdrawn: bool,
         intent: &Intent,
         request: &Request<'_>,
     ) -> Result<Option<Valuation>, Vec<Reason>> {
         let cancel = Cancel { order: replaced, lease: &intent.lease, token: intent.token };
         let mut reasons = unlike(replaced, intent);
         reasons.extend(self.cancelling(&cancel, request));
-        let order = self.order(intent, request, Weight::REPLACING);
+        let weight = if is_withdrawn { Weight::NEW } else { Weight::REPLACING };
+        let order = self.order(intent, request, weight);
         match order {
             Ok(valuation) if reasons.is_empty() => Ok(valuation),
             Ok(_) => Err(reasons),
