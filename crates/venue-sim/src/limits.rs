@@ -74,7 +74,7 @@ pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// The largest head of a request. The longest query has a kilobyte.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 
-/// Open connections of each listener.
+/// Open connections of each listener, and WebSockets.
 pub const CONNECTIONS_MAX: usize = 1024;
 
 /// Requests of one WebSocket connection that are being answered; beyond, none is read.
@@ -85,9 +85,6 @@ pub const FRAMES_WAITING_MAX: usize = 4096;
 
 /// A connection that has not sent the head of its next request after this long is closed.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Time for requests under way when a listener ends.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often the exchange looks at the clock by itself: how late an event may be that was delayed.
 pub const TICK: Duration = Duration::from_millis(50);

@@ -319,6 +319,20 @@ fn the_last_price_goes_along_with_the_quotes_and_candles_tell_of_it() {
 }
 
 #[test]
+fn what_clients_ask_on_their_way_is_answered() {
+    let mut client = Client::new(quiet());
+    let (_, fees) = client.signed("GET", "/sapi/v1/asset/tradeFee", "symbol=BTCUSDT");
+    let expected =
+        json!([{"symbol": "BTCUSDT", "makerCommission": "0.00100000", "takerCommission": "0.00100000"}]);
+    assert_eq!(fees, expected);
+    let (_, coins) = client.signed("GET", "/sapi/v1/capital/config/getall", "");
+    assert_eq!((&coins[0]["coin"], &coins[0]["free"]), (&json!("BTC"), &json!("100.00000000")));
+    for path in ["/api/v3/openOrderList", "/api/v3/allOrderList", "/sapi/v1/margin/allPairs"] {
+        assert_eq!(client.signed("GET", path, ""), (200, json!([])), "{path}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_market() {
     let play = |seed| {
         let mut client = Client::new(venue_sim::Options { seed, ..Default::default() });

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use venue_sim::{Connection, serve};
+use venue_sim::{Connection, Options, serve};
 
 use crate::client::{NOON_MS, quiet, signature};
 
@@ -16,9 +16,15 @@ pub(crate) struct Running {
     exchange: mpsc::UnboundedSender<Connection>,
     control: mpsc::UnboundedSender<Connection>,
     begun: Instant,
+    /// Ends the exchange when it is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 pub(crate) fn run() -> Running {
+    run_with(quiet())
+}
+
+fn run_with(options: Options) -> Running {
     let (exchange, exchange_connections) = mpsc::unbounded_channel();
     let (control, control_connections) = mpsc::unbounded_channel();
     let begun = Instant::now();
@@ -29,8 +35,9 @@ pub(crate) fn run() -> Running {
         }))
     };
     let doors = (listen(exchange_connections), listen(control_connections));
-    tokio::spawn(serve(quiet(), clock, doors.0, doors.1, std::future::pending()));
-    Running { exchange, control, begun }
+    let (_stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(serve(options, clock, doors.0, doors.1, async { drop(stopped.await) }));
+    Running { exchange, control, begun, _stop }
 }
 
 fn connect(to: &mpsc::UnboundedSender<Connection>) -> DuplexStream {
@@ -150,6 +157,22 @@ async fn a_fault_does_what_it_says_to_the_connection_and_to_the_order() {
         let (answer, _) = running.request(running.order("b")).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{act}: {answer}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_bytes() {
+    let play = async |seed| {
+        let running = run_with(Options { seed, ..Options::default() });
+        let fault = r#"{"faults": [{"on": "request", "match": {"method": "POST"}, "count": null, "chance": "0.5", "do": "drop_response"}]}"#;
+        let mut said = running.operate("POST", "/faults", fault).await;
+        for id in ["a", "b", "c", "d"] {
+            said += &running.request(running.order(id)).await.0;
+            tokio::time::advance(Duration::from_millis(1500)).await;
+        }
+        said + &running.operate("GET", "/ledger", "").await
+    };
+    assert_eq!(play(1).await, play(1).await);
+    assert_ne!(play(1).await, play(2).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,3 +125,19 @@ async fn market_streams_are_listened_to_by_path() {
     assert_eq!(combined.next().await.unwrap()["stream"], json!("btcusdt@bookTicker"));
     assert_eq!(combined.next().await.unwrap()["stream"], json!("btcusdt@trade"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_ends_says_so() {
+    let running = run();
+    let mut api = Socket::open(&running, "/ws-api/v3").await;
+    let mut market = Socket::open(&running, "/ws/btcusdt@trade").await;
+    // Both are known to it.
+    api.send(json!({"id": 1, "method": "ping"})).await;
+    market.send(json!({"id": 1, "method": "LIST_SUBSCRIPTIONS"})).await;
+    assert_eq!(api.next().await.unwrap()["status"], json!(200));
+    assert_eq!(market.next().await.unwrap()["result"], json!(["btcusdt@trade"]));
+    drop(running);
+    assert_eq!(api.next().await.unwrap()["event"]["e"], json!("serverShutdown"));
+    assert_eq!(market.next().await.unwrap()["e"], json!("serverShutdown"));
+    assert_eq!((api.next().await, market.next().await), (None, None));
+}

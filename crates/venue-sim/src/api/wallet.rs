@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::symbols::named;
 use crate::amount::show;
+use crate::engine::Symbol;
 use crate::identity::ACCOUNT;
+use crate::params::Params;
+use crate::refusal::Refusal;
 use crate::venue::Venue;
 
 pub(crate) fn system_status(venue: &Venue) -> Value {
@@ -42,4 +46,22 @@ pub(crate) fn coins(venue: &mut Venue) -> Value {
         })
     };
     assets.iter().map(coin).collect()
+}
+
+/// What trades cost on each symbol, or on the one that is named.
+pub(crate) fn trade_fees(venue: &Venue, params: &Params) -> Result<Value, Refusal> {
+    let wanted = named(venue, params)?;
+    let rates = venue.engine().commission();
+    let fees = |symbol: &Symbol| {
+        json!({
+            "symbol": symbol.name,
+            "makerCommission": show(rates.maker),
+            "takerCommission": show(rates.taker),
+        })
+    };
+    let symbols = venue.engine().symbols().map(|(symbol, _)| symbol);
+    Ok(symbols
+        .filter(|symbol| wanted.as_ref().is_none_or(|names| names.contains(&symbol.name)))
+        .map(fees)
+        .collect())
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::Clock;
-use crate::limits::FRAMES_WAITING_MAX;
+use crate::limits::{CONNECTIONS_MAX, FRAMES_WAITING_MAX};
 use crate::venue::{Frame, Venue};
 
 pub(crate) struct Hub {
@@ -34,15 +34,22 @@ impl Hub {
         result
     }
 
-    /// A new connection: `open` gives its id, and frames for it come here.
-    pub(crate) fn link(&self, open: impl FnOnce(&mut Venue, i64) -> u64) -> (u64, mpsc::Receiver<Frame>) {
+    /// A new connection: `open` gives its id, and frames for it come here. Nothing if there are too many.
+    pub(crate) fn link(
+        &self,
+        open: impl FnOnce(&mut Venue, i64) -> u64,
+    ) -> Option<(u64, mpsc::Receiver<Frame>)> {
         let (sender, receiver) = mpsc::channel(FRAMES_WAITING_MAX);
         let mut inner = self.inner.lock();
+        if inner.links.len() >= CONNECTIONS_MAX {
+            tracing::warn!(connections = CONNECTIONS_MAX, "too many WebSockets; a new one was closed");
+            return None;
+        }
         let now_ms = (self.clock)();
         let id = open(&mut inner.venue, now_ms);
         inner.links.insert(id, sender);
         inner.send();
-        (id, receiver)
+        Some((id, receiver))
     }
 
     pub(crate) fn unlink(&self, id: u64) {

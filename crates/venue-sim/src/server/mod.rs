@@ -8,7 +8,6 @@ mod socket;
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,12 +20,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tower::{ServiceExt, service_fn};
 
-use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_TIMEOUT, HEADER_BYTES_MAX, TICK};
+use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, HEADER_BYTES_MAX, TICK};
 use crate::venue::{Options, Venue};
 use hub::Hub;
 
@@ -52,7 +50,7 @@ struct Address(String);
 struct Abandoned;
 
 /// Runs an exchange until `stop` is done or either listener ends: on `exchange` for its clients, on `control` for its
-/// operator.
+/// operator. Requests under way are cut off then, as when an exchange dies; WebSockets are told that it shuts down.
 pub async fn serve(
     options: Options,
     clock: Clock,
@@ -70,12 +68,15 @@ pub async fn serve(
         .fallback(rest::answer)
         .with_state(hub.clone());
     let operator = control::router(hub.clone());
-    tokio::select! {
+    let result = tokio::select! {
+        biased;
         () = stop => Ok(()),
         result = accept(exchange, doors) => result,
         result = accept(control, operator) => result,
-        () = keep_time(hub) => Ok(()),
-    }
+        () = keep_time(hub.clone()) => Ok(()),
+    };
+    hub.with(|venue, _| venue.shut_down());
+    result
 }
 
 /// Lets the exchange do what nobody asks for.
@@ -92,10 +93,10 @@ async fn accept(
     mut incoming: impl Stream<Item = io::Result<Connection>> + Send + Unpin,
     router: Router,
 ) -> io::Result<()> {
-    let (_stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
         let connection = tokio::select! {
+            biased;
             Some(_) = connections.join_next() => continue,
             next = incoming.next() => match next {
                 Some(connection) => connection?,
@@ -106,12 +107,12 @@ async fn accept(
             tracing::warn!(connections = CONNECTIONS_MAX, "too many connections; a new one was closed");
             continue;
         }
-        connections.spawn(converse(connection, router.clone(), stopped.clone()));
+        connections.spawn(converse(connection, router.clone()));
     }
 }
 
-/// One connection: answers its requests until it is closed or `stopped` says so.
-async fn converse(connection: Connection, router: Router, mut stopped: watch::Receiver<()>) {
+/// One connection: answers its requests until it is closed, or becomes a WebSocket.
+async fn converse(connection: Connection, router: Router) {
     let Connection { address, socket } = connection;
     let service = service_fn(move |mut request: Request<_>| {
         request.extensions_mut().insert(Address(address.clone()));
@@ -119,16 +120,15 @@ async fn converse(connection: Connection, router: Router, mut stopped: watch::Re
         async move { deliver(router.oneshot(request.map(Body::new)).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
+    // The date would be the machine's, and not by the clock that is handed in.
+    builder
+        .http1()
+        .auto_date_header(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX);
     let service = TowerToHyperService::new(service);
-    let mut conversation = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), service));
-    let ended = tokio::select! {
-        ended = conversation.as_mut() => ended,
-        _ = stopped.changed() => {
-            conversation.as_mut().graceful_shutdown();
-            timeout(DRAIN_TIMEOUT, conversation).await.unwrap_or(Ok(()))
-        }
-    };
+    let ended = builder.serve_connection_with_upgrades(TokioIo::new(socket), service).await;
     if let Err(error) = ended {
         tracing::debug!(error, "a connection ended early");
     }

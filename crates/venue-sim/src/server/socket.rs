@@ -30,7 +30,8 @@ pub(super) async fn api(
 ) -> Response {
     let returns_rate_limits = !query.unwrap_or_default().contains("returnRateLimits=false");
     upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(move |socket| async move {
-        let (id, frames) = hub.link(|venue, now_ms| venue.connect(now_ms, &address, returns_rate_limits));
+        let linked = hub.link(|venue, now_ms| venue.connect(now_ms, &address, returns_rate_limits));
+        let Some((id, frames)) = linked else { return };
         let api = Api { hub: hub.clone(), address, id };
         talk(socket, frames, |text| tokio::spawn(api.clone().answer(text))).await;
         hub.unlink(id);
@@ -61,7 +62,8 @@ pub(super) async fn combined(
 fn listen(hub: Arc<Hub>, is_combined: bool, streams: String, upgrade: WebSocketUpgrade) -> Response {
     upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(move |socket| async move {
         let names: Vec<&str> = streams.split('/').filter(|name| !name.is_empty()).collect();
-        let (id, frames) = hub.link(|venue, now_ms| venue.listen(now_ms, is_combined, &names));
+        let linked = hub.link(|venue, now_ms| venue.listen(now_ms, is_combined, &names));
+        let Some((id, frames)) = linked else { return };
         let instructed = hub.clone();
         let instruct = move |text: String| {
             let answer = instructed.with(|venue, _| venue.instruct(id, &text));
@@ -94,7 +96,18 @@ async fn talk(
     let mut age = pin!(sleep(CONNECTION_AGE_MAX));
     loop {
         let room = answers.len() < REQUESTS_IN_FLIGHT_MAX;
+        // In this order, and not by chance: the same seed gives the same conversation.
         let outgoing = tokio::select! {
+            biased;
+            frame = frames.recv() => match frame {
+                Some(Frame::Text(text)) => Message::Text(text.into()),
+                Some(Frame::Close) | None => Message::Close(None),
+            },
+            Some(answered) = answers.next() => match answered {
+                Ok(Answered::Text(text)) => Message::Text(text.into()),
+                Ok(Answered::Elsewhere) => continue,
+                Ok(Answered::Never) | Err(_) => return,
+            },
             message = socket.recv(), if room => match message {
                 Some(Ok(Message::Text(text))) => {
                     answers.push(answer(text.as_str().to_owned()));
@@ -103,17 +116,8 @@ async fn talk(
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => continue,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
             },
-            Some(answered) = answers.next() => match answered {
-                Ok(Answered::Text(text)) => Message::Text(text.into()),
-                Ok(Answered::Elsewhere) => continue,
-                Ok(Answered::Never) | Err(_) => return,
-            },
-            frame = frames.recv() => match frame {
-                Some(Frame::Text(text)) => Message::Text(text.into()),
-                Some(Frame::Close) | None => Message::Close(None),
-            },
-            () = &mut age => Message::Close(None),
             _ = pings.tick() => Message::Ping(Vec::new().into()),
+            () = &mut age => Message::Close(None),
         };
         let is_last = matches!(outgoing, Message::Close(_));
         if socket.send(outgoing).await.is_err() || is_last {

@@ -156,6 +156,12 @@ impl Venue {
         self.feed.announce_shutdown(self.now_ms);
     }
 
+    /// The exchange ends.
+    pub fn shut_down(&mut self) {
+        self.announce_shutdown();
+        self.close_all();
+    }
+
     /// Closes every connection.
     pub(crate) fn close_all(&mut self) {
         self.sessions.close(|_| true);
