@@ -8,10 +8,11 @@ use protox::prost::Message;
 
 const ROOT: &str = "../../proto";
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "tenure/v1/common.proto",
     "tenure/v1/cluster.proto",
     "tenure/v1/lease.proto",
+    "tenure/v1/order.proto",
     "tenure/log/v1/log.proto",
     "tenure/log/v1/audit.proto",
     "tenure/log/v1/order.proto",

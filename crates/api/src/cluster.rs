@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, cluster_service_server::ClusterService};
 
-use crate::lease::{cluster_id, look};
+use crate::call::{cluster_id, look};
 use crate::limits::{QUORUM_WAIT_MAX, WATCH_BUFFER};
 use crate::refusal::{Reason, from_admin, from_read};
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use consensus::{Reading, Replica};
-use domain::{Action, Answer, Key, LogTime, Made, State, Token};
+use domain::{Action, Answer, Key, Token};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, lease_service_server::LeaseService};
 
+use crate::call::{header, look, other_request, propose};
 use crate::limits::{LISTINGS_MAX, WATCH_BUFFER};
 use crate::page::page;
-use crate::refusal::{Reason, from_propose, from_read, from_refusal};
+use crate::refusal::{Reason, from_read, from_refusal};
 
 /// Leases are the keys of database 0.
 pub(crate) const DATABASE: u8 = 0;
@@ -42,32 +43,11 @@ impl Leases {
     }
 
     async fn execute(&self, request_id: &[u8], action: Action) -> Result<Done, Status> {
-        let result = if request_id.is_empty() {
-            self.replica.propose(vec![action]).await.pop()
-        } else {
-            let id = request_id.try_into().map_err(|_| {
-                Reason::Invalid.status(format!("request_id has {} bytes instead of 16", request_id.len()))
-            })?;
-            Some(self.replica.propose_as(id, action).await)
-        };
-        let outcome = result.expect("one action has one result").map_err(from_propose)?;
-        let mut header = self.header(outcome.made);
-        header.repeated = outcome.repeated;
+        let outcome = propose(&self.replica, request_id, action).await?;
+        let header = header(&self.replica, &outcome);
         match outcome.answer {
             Answer::Lease { granted, lease } => Ok(Done { header, granted, lease }),
-            Answer::Refused(refusal) => Err(from_refusal(refusal)),
-            answer => unreachable!("a lease action answered {answer:?}"),
-        }
-    }
-
-    fn header(&self, made: Made) -> v1::ReplyHeader {
-        v1::ReplyHeader {
-            cluster_id: cluster_id(&self.replica),
-            node: self.replica.node().0,
-            term: made.term,
-            log_index: made.index,
-            serial: made.serial.0,
-            repeated: false,
+            _ => Err(other_request()),
         }
     }
 
@@ -90,37 +70,6 @@ impl Leases {
         let (header, lease) = look(&self.replica, reading, |state, now| state.lease(&key, now));
         Ok((header, to_wire(name, lease.map_err(from_refusal)?)))
     }
-}
-
-pub(crate) fn cluster_id(replica: &Replica) -> String {
-    replica.cluster_id().map(hex).unwrap_or_default()
-}
-
-pub(crate) fn hex(id: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(id))
-}
-
-/// What a reading shows at which log time, and its place among all commands: all from one look, while nothing is
-/// applied.
-pub(crate) fn look<T>(
-    replica: &Replica,
-    reading: &Reading,
-    show: impl FnOnce(&State, LogTime) -> T,
-) -> (v1::ReplyHeader, T) {
-    let (serial, shown) = {
-        let state = reading.state();
-        // Since the round was over, more may have been applied here, and with it a later time.
-        (state.serial(), show(&state, reading.clock.max(state.now())))
-    };
-    let header = v1::ReplyHeader {
-        cluster_id: cluster_id(replica),
-        node: replica.node().0,
-        term: reading.term,
-        log_index: reading.index,
-        serial: serial.0,
-        repeated: false,
-    };
-    (header, shown)
 }
 
 pub(crate) fn to_wire(name: &str, lease: Option<domain::Lease>) -> v1::Lease {

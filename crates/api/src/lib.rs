@@ -4,14 +4,17 @@
 //! decides nothing: it turns a request into an action or a read, and an outcome into a reply or a refusal with a
 //! reason from the closed list in [`refusal`].
 
+mod call;
 pub mod cluster;
 pub mod lease;
 pub mod limits;
+pub mod order;
 mod page;
 pub mod refusal;
 pub mod server;
 
 pub use cluster::Cluster;
 pub use lease::Leases;
-pub use refusal::{Reason, is_repeated, reason_of};
+pub use order::Orders;
+pub use refusal::{Reason, all_reasons, is_repeated, reason_of};
 pub use server::serve;

@@ -15,6 +15,25 @@ pub const LIST_BYTES_MAX: usize = 1024 * 1024;
 /// Pages that are made at a time. Each takes up to a millisecond of a thread that has other work in between.
 pub const LISTINGS_MAX: usize = 1;
 
+/// Orders on one page of a list …
+pub const ORDER_ROWS_MAX: usize = 1000;
+
+/// … and without a number that was asked for.
+pub const ORDER_ROWS_DEFAULT: usize = 100;
+
+/// Orders that are looked at for a page, or for a step of a watch: nothing is applied meanwhile, and a look at one takes about
+/// a microsecond.
+pub const ORDERS_LOOKED_AT_MAX: usize = 2048;
+
+/// What an order, and each of its fills, counts for in a page of [`LIST_BYTES_MAX`]: its names are of at most 64 bytes each.
+pub const ORDER_ROW_BYTES: usize = 512;
+
+/// Orders in one batch, and reports in another: as many as venues take in one message.
+pub const BATCH_ORDERS_MAX: usize = 20;
+
+/// Things that the reports of one call say together: each is an action of one transaction, whose answers have a limit.
+pub const REPORTED_FACTS_MAX: usize = 32;
+
 /// Largest request: a lease name, a holder, and room to grow.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use consensus::{AdminError, ProposeError, ReadError};
 use domain::Refusal;
+use domain::orders::OrderId;
+use domain::orders::reason::Reason as OrderReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -12,6 +14,9 @@ pub const DOMAIN: &str = "tenure";
 
 /// What the `google.rpc.ErrorInfo` of a refusal has as metadata if the write had run before.
 const REPEATED: &str = "repeated";
+
+/// What it has as metadata if the refused order was written down: the id under which it is found in the history.
+const ORDER_ID: &str = "order_id";
 
 /// The reason in a refusal's `google.rpc.ErrorInfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +45,38 @@ pub enum Reason {
     Refused,
     /// This node is being stopped.
     Draining,
+    /// A kill switch is engaged.
+    Killed,
+    /// The mode does not allow it.
+    Mode,
+    /// The breaker of the venue is open.
+    BreakerOpen,
+    /// The account has not been reconciled since the last change of leadership.
+    Unreconciled,
+    /// The key is that of another order, with another payload.
+    DuplicateKey,
+    /// The key is older than keys are remembered.
+    KeyExpired,
+    /// Another lease trades this account and strategy.
+    WrongLease,
+    /// The order cannot be as it is.
+    InvalidOrder,
+    /// There is no such account, strategy or symbol.
+    UnknownName,
+    /// There is no such order.
+    UnknownOrder,
+    /// The strategy may not trade this.
+    NotPermitted,
+    /// The account sends through the cluster, or does not, and this asks for the other.
+    AccountMode,
+    /// The order is in no state for it.
+    OrderState,
+    /// As many orders or keys are remembered as may be.
+    Full,
 }
 
 impl Reason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 26] = [
         Self::NoQuorum,
         Self::OutcomeUnknown,
         Self::Expired,
@@ -56,6 +89,20 @@ impl Reason {
         Self::NotFound,
         Self::Refused,
         Self::Draining,
+        Self::Killed,
+        Self::Mode,
+        Self::BreakerOpen,
+        Self::Unreconciled,
+        Self::DuplicateKey,
+        Self::KeyExpired,
+        Self::WrongLease,
+        Self::InvalidOrder,
+        Self::UnknownName,
+        Self::UnknownOrder,
+        Self::NotPermitted,
+        Self::AccountMode,
+        Self::OrderState,
+        Self::Full,
     ];
 
     pub fn name(self) -> &'static str {
@@ -72,6 +119,20 @@ impl Reason {
             Self::NotFound => "NOT_FOUND",
             Self::Refused => "REFUSED",
             Self::Draining => "DRAINING",
+            Self::Killed => "KILLED",
+            Self::Mode => "MODE",
+            Self::BreakerOpen => "BREAKER_OPEN",
+            Self::Unreconciled => "UNRECONCILED",
+            Self::DuplicateKey => "DUPLICATE_KEY",
+            Self::KeyExpired => "KEY_EXPIRED",
+            Self::WrongLease => "WRONG_LEASE",
+            Self::InvalidOrder => "INVALID_ORDER",
+            Self::UnknownName => "UNKNOWN_NAME",
+            Self::UnknownOrder => "UNKNOWN_ORDER",
+            Self::NotPermitted => "NOT_PERMITTED",
+            Self::AccountMode => "ACCOUNT_MODE",
+            Self::OrderState => "ORDER_STATE",
+            Self::Full => "FULL",
         }
     }
 
@@ -80,16 +141,38 @@ impl Reason {
             Self::NoQuorum | Self::OutOfService | Self::Draining => Code::Unavailable,
             // Not UNAVAILABLE: clients retry that by themselves, and this must not be retried under a new id.
             Self::OutcomeUnknown => Code::Unknown,
-            Self::Expired | Self::Fenced | Self::NotHolder | Self::Refused => Code::FailedPrecondition,
-            Self::Limit | Self::DiskLow => Code::ResourceExhausted,
-            Self::Invalid => Code::InvalidArgument,
-            Self::NotFound => Code::NotFound,
+            Self::Expired
+            | Self::Fenced
+            | Self::NotHolder
+            | Self::Refused
+            | Self::Killed
+            | Self::Mode
+            | Self::BreakerOpen
+            | Self::Unreconciled
+            | Self::KeyExpired
+            | Self::WrongLease
+            | Self::AccountMode
+            | Self::OrderState => Code::FailedPrecondition,
+            Self::Limit | Self::DiskLow | Self::Full => Code::ResourceExhausted,
+            Self::Invalid | Self::InvalidOrder => Code::InvalidArgument,
+            Self::NotFound | Self::UnknownName | Self::UnknownOrder => Code::NotFound,
+            Self::DuplicateKey => Code::AlreadyExists,
+            Self::NotPermitted => Code::PermissionDenied,
         }
     }
 
     /// A refusal with this reason.
     pub fn status(self, message: impl Into<String>) -> Status {
         self.with(message, HashMap::new())
+    }
+
+    /// A refusal for all of these: in the message, and one by one in a `google.rpc.PreconditionFailure`.
+    pub(crate) fn status_of_all(self, messages: &[String]) -> Status {
+        let mut details = ErrorDetails::with_error_info(self.name(), DOMAIN, HashMap::new());
+        for message in messages {
+            details.add_precondition_failure_violation(self.name(), "request", message);
+        }
+        Status::with_error_details(self.code(), messages.join("; "), details)
     }
 
     /// A refusal, by how things are now, of a write that had run before.
@@ -111,8 +194,35 @@ pub fn is_repeated(status: &Status) -> bool {
 
 /// The reason in a status that one of these services made; `None` in any other.
 pub fn reason_of(status: &Status) -> Option<Reason> {
-    let info = status.get_details_error_info()?;
-    Reason::ALL.into_iter().find(|reason| info.domain == DOMAIN && info.reason == reason.name())
+    let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN)?;
+    named(&info.reason)
+}
+
+fn named(name: &str) -> Option<Reason> {
+    Reason::ALL.into_iter().find(|reason| reason.name() == name)
+}
+
+/// All reasons in a refusal of an order, each as the name that programs switch on and the words for people; empty in any
+/// other refusal.
+pub fn all_reasons(status: &Status) -> Vec<(String, String)> {
+    let failure = status.get_details_precondition_failure();
+    let violations = failure.into_iter().flat_map(|failure| failure.violations);
+    violations.map(|violation| (violation.r#type, violation.description)).collect()
+}
+
+/// A refusal of an order: the first reason is that of the `google.rpc.ErrorInfo`, and all are in the message, and one by one
+/// in a `google.rpc.PreconditionFailure`. `denied`: it was written down as this.
+pub(crate) fn from_reasons(reasons: &[OrderReason], denied: Option<OrderId>, repeated: bool) -> Status {
+    let first = reasons.first().and_then(|reason| named(reason.code())).unwrap_or(Reason::Refused);
+    let mut metadata = HashMap::new();
+    metadata.extend(denied.map(|order| (ORDER_ID.to_owned(), order.to_string())));
+    metadata.extend(repeated.then(|| (REPEATED.to_owned(), "true".to_owned())));
+    let mut details = ErrorDetails::with_error_info(first.name(), DOMAIN, metadata);
+    for reason in reasons {
+        details.add_precondition_failure_violation(reason.code(), "order", reason.to_string());
+    }
+    let message: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    Status::with_error_details(first.code(), message.join("; "), details)
 }
 
 pub(crate) fn from_propose(error: ProposeError) -> Status {
@@ -188,6 +298,18 @@ mod tests {
             assert_eq!(reason_of(&reason.status("why")), Some(reason));
         }
         assert_eq!(reason_of(&Status::unavailable("other")), None);
+    }
+
+    #[test]
+    fn a_refused_order_tells_all_reasons_and_where_it_is_written_down() {
+        let reasons = [OrderReason::Full, OrderReason::BreakerOpen];
+        let refused = from_reasons(&reasons, Some(OrderId(domain::Serial(7))), true);
+        assert_eq!((reason_of(&refused), is_repeated(&refused)), (Some(Reason::Full), true));
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        let metadata = refused.get_details_error_info().unwrap().metadata;
+        assert_eq!(metadata.get(ORDER_ID).map(String::as_str), Some("7"));
+        let told: Vec<_> = all_reasons(&refused).into_iter().map(|(code, _)| code).collect();
+        assert_eq!(told, ["FULL", "BREAKER_OPEN"]);
     }
 
     #[test]

@@ -91,10 +91,49 @@ pub(crate) fn bad(message: impl Into<String>) -> Refusal {
     Refusal::invalid(StatusCode::BAD_REQUEST, message, CORRECT)
 }
 
+/// 32 hexadecimal digits, with or without the hyphens of a UUID; empty for none.
+pub(crate) fn parse_request_id(text: Option<&str>) -> Result<Bytes, Refusal> {
+    let Some(text) = text else { return Ok(Bytes::new()) };
+    let hyphens: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
+    let digits = text.replace('-', "");
+    let shaped = hyphens.is_empty() || hyphens == [8, 13, 18, 23];
+    // Checked one by one: the parser below would also take a sign.
+    let hexadecimal = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    match u128::from_str_radix(&digits, 16) {
+        Ok(id) if shaped && hexadecimal => Ok(Bytes::copy_from_slice(&id.to_be_bytes())),
+        _ => Err(bad("request_id: must be a UUID, or 32 hexadecimal digits")),
+    }
+}
+
 /// The innermost error: it names the field, what wraps it names our types.
 fn cause(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => cause(source),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_uuid_or_32_digits() {
+        let id = |text| parse_request_id(Some(text)).ok();
+        let bytes = Bytes::copy_from_slice(&0x0190_0000_0000_7000_8000_0000_0000_00ff_u128.to_be_bytes());
+        assert_eq!(id("019000000000700080000000000000ff"), Some(bytes.clone()));
+        assert_eq!(id("01900000-0000-7000-8000-0000000000FF"), Some(bytes));
+        for wrong in [
+            "",
+            "ff",
+            "01900000000070008000000000000 0ff",
+            "+19000000000700080000000000000ff",
+            "0190-00000000-7000-8000-0000000000ff",
+            "019000000000700080000000000000fg",
+            "01900000000070008000000000000000ff",
+        ] {
+            assert_eq!(id(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(parse_request_id(None).ok(), Some(Bytes::new()));
     }
 }

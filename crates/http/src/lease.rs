@@ -3,20 +3,19 @@
 //! Where an answer comes from (cluster, node, term, log index, serial, and whether the request had run before) is in
 //! headers that begin with `tenure-`; bodies are as `tenure lease … -o json` prints them.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tonic::Request;
 use wire::v1::{self, lease_service_server::LeaseService};
 
-use crate::input::{Body, Name, Parameters, bad};
+use crate::input::{Body, Name, Parameters, parse_request_id};
 use crate::refusal::Refusal;
+use crate::reply::{headers, next_link};
 
 /// A lease as scripts read it; free: holder null.
 #[derive(Serialize)]
@@ -143,84 +142,15 @@ pub(crate) async fn release<L: LeaseService>(
     Ok((headers(header), Json(View::new(name, None))).into_response())
 }
 
-/// 32 hexadecimal digits, with or without the hyphens of a UUID; empty for none.
-fn parse_request_id(text: Option<&str>) -> Result<Bytes, Refusal> {
-    let Some(text) = text else { return Ok(Bytes::new()) };
-    let hyphens: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
-    let digits = text.replace('-', "");
-    let shaped = hyphens.is_empty() || hyphens == [8, 13, 18, 23];
-    // Checked one by one: the parser below would also take a sign.
-    let hexadecimal = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    match u128::from_str_radix(&digits, 16) {
-        Ok(id) if shaped && hexadecimal => Ok(Bytes::copy_from_slice(&id.to_be_bytes())),
-        _ => Err(bad("request_id: must be a UUID, or 32 hexadecimal digits")),
-    }
-}
-
-fn headers(header: Option<v1::ReplyHeader>) -> HeaderMap {
-    let v1::ReplyHeader { cluster_id, node, term, log_index, serial, repeated } = header.unwrap_or_default();
-    let mut headers = HeaderMap::new();
-    if let Ok(cluster_id) = HeaderValue::try_from(cluster_id) {
-        headers.insert("tenure-cluster-id", cluster_id);
-    }
-    headers.insert("tenure-node", node.into());
-    headers.insert("tenure-term", term.into());
-    headers.insert("tenure-log-index", log_index.into());
-    headers.insert("tenure-serial", serial.into());
-    if repeated {
-        headers.insert("tenure-repeated", HeaderValue::from_static("true"));
-    }
-    headers
-}
-
-/// A link to the next page, as RFC 8288 has it.
 fn next_page(prefix: &str, after: &str, limit: Option<u32>) -> HeaderValue {
-    let mut link = String::from("</api/v1/leases?");
-    if !prefix.is_empty() {
-        link += &format!("prefix={}&", percent_encode(prefix));
-    }
-    link += &format!("after={}", percent_encode(after));
-    if let Some(limit) = limit {
-        link += &format!("&limit={limit}");
-    }
-    link += ">; rel=\"next\"";
-    HeaderValue::try_from(link).expect("everything unusual was encoded")
-}
-
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
-            _ => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
-        }
-    }
-    encoded
+    let prefix = (!prefix.is_empty()).then(|| ("prefix", prefix.to_owned()));
+    let limit = limit.map(|limit| ("limit", limit.to_string()));
+    next_link("/api/v1/leases", prefix.into_iter().chain([("after", after.to_owned())]).chain(limit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_id_is_a_uuid_or_32_digits() {
-        let id = |text| parse_request_id(Some(text)).ok();
-        let bytes = Bytes::copy_from_slice(&0x0190_0000_0000_7000_8000_0000_0000_00ff_u128.to_be_bytes());
-        assert_eq!(id("019000000000700080000000000000ff"), Some(bytes.clone()));
-        assert_eq!(id("01900000-0000-7000-8000-0000000000FF"), Some(bytes));
-        for wrong in [
-            "",
-            "ff",
-            "01900000000070008000000000000 0ff",
-            "+19000000000700080000000000000ff",
-            "0190-00000000-7000-8000-0000000000ff",
-            "019000000000700080000000000000fg",
-            "01900000000070008000000000000000ff",
-        ] {
-            assert_eq!(id(wrong), None, "{wrong:?}");
-        }
-        assert_eq!(parse_request_id(None).ok(), Some(Bytes::new()));
-    }
 
     #[test]
     fn the_next_page_survives_unusual_names() {

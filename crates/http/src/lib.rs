@@ -6,8 +6,8 @@
 //! In reading order:
 //! * [`limits`]: every limit and why;
 //! * `server`: connections; `router`: what each path leads to, and what every answer carries;
-//! * `health` (`/livez`, `/readyz`), `office` (`/leader`, `/active`), `status`, `lease`;
-//! * `input` and `refusal`: what comes in, and how a bad one is answered;
+//! * `health` (`/livez`, `/readyz`), `office` (`/leader`, `/active`), `status`, `lease`, `order`;
+//! * `input`, `reply` and `refusal`: what comes in, what goes out, and how a bad request is answered;
 //! * `metrics`: counts of this crate.
 //!
 //! Architecture invariant: no answer here says "leads" or "active" without a quorum round made for that request, and
@@ -20,7 +20,9 @@ mod lease;
 pub mod limits;
 mod metrics;
 mod office;
+mod order;
 mod refusal;
+mod reply;
 mod router;
 mod server;
 mod status;

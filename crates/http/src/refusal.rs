@@ -21,6 +21,15 @@ pub(crate) struct Refusal {
     reason: String,
     message: String,
     next: &'static str,
+    /// All there are, where a service gives more than one.
+    reasons: Vec<Reason>,
+}
+
+/// One reason of several.
+#[derive(Debug, Serialize)]
+struct Reason {
+    reason: String,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -29,31 +38,37 @@ struct View<'a> {
     reason: &'a str,
     message: &'a str,
     next: &'a str,
+    #[serde(skip_serializing_if = "<[Reason]>::is_empty")]
+    reasons: &'a [Reason],
 }
 
 impl Refusal {
+    fn new(
+        status: StatusCode,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+        next: &'static str,
+    ) -> Self {
+        Self { status, reason: reason.into(), message: message.into(), next, reasons: Vec::new() }
+    }
+
     /// The request itself is wrong.
     pub(crate) fn invalid(status: StatusCode, message: impl Into<String>, next: &'static str) -> Self {
-        Self { status, reason: "INVALID".into(), message: message.into(), next }
+        Self::new(status, "INVALID", message, next)
     }
 
     pub(crate) fn not_found(message: impl Into<String>, next: &'static str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, reason: "NOT_FOUND".into(), message: message.into(), next }
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message, next)
     }
 
     pub(crate) fn outcome_unknown(message: impl Into<String>) -> Self {
         let (status, next) = table("OUTCOME_UNKNOWN").expect("it is in the table");
-        Self { status, reason: "OUTCOME_UNKNOWN".into(), message: message.into(), next }
+        Self::new(status, "OUTCOME_UNKNOWN", message, next)
     }
 
     /// Nothing could have been changed, and nothing was learnt.
     pub(crate) fn late(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::GATEWAY_TIMEOUT,
-            reason: "DEADLINE".into(),
-            message: message.into(),
-            next: READY,
-        }
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "DEADLINE", message, READY)
     }
 }
 
@@ -71,20 +86,43 @@ fn table(reason: &str) -> Option<(StatusCode, &'static str)> {
         "DISK_LOW" => (StatusCode::INSUFFICIENT_STORAGE, "free disk space on this node; release still works"),
         "INVALID" => (StatusCode::BAD_REQUEST, "correct the request"),
         "NOT_FOUND" => (StatusCode::NOT_FOUND, "GET /api/v1/leases"),
+        "INVALID_ORDER" => (StatusCode::BAD_REQUEST, "correct the order"),
+        "UNKNOWN_ORDER" => (StatusCode::NOT_FOUND, "GET /api/v1/orders"),
+        "UNKNOWN_NAME" => (StatusCode::NOT_FOUND, "correct the account, the strategy or the symbol"),
+        "NOT_PERMITTED" => (StatusCode::FORBIDDEN, "ask whoever configures the strategy"),
+        "ACCOUNT_MODE" => (
+            StatusCode::CONFLICT,
+            "POST /api/v1/orders of a gateway account, /api/v1/orders/authorize of a direct one",
+        ),
+        "WRONG_LEASE" => (StatusCode::CONFLICT, "trade under the lease of the strategy"),
+        "DUPLICATE_KEY" => (StatusCode::CONFLICT, "use a new key for another order"),
+        "KEY_EXPIRED" => (StatusCode::CONFLICT, "use a new key"),
+        "ORDER_STATE" => (StatusCode::CONFLICT, "GET /api/v1/orders/ID"),
+        "KILLED" | "MODE" | "BREAKER_OPEN" | "UNRECONCILED" => {
+            (StatusCode::CONFLICT, "wait until trading is allowed again, or send hold_ms with the order")
+        }
+        "FULL" => (StatusCode::INSUFFICIENT_STORAGE, "use keys that begin with their time"),
         _ => return None,
     })
 }
 
+fn reasons(refused: &tonic::Status) -> Vec<Reason> {
+    let failure = refused.get_details_precondition_failure();
+    let violations = failure.into_iter().flat_map(|failure| failure.violations);
+    violations.map(|one| Reason { reason: one.r#type, message: one.description }).collect()
+}
+
 impl From<tonic::Status> for Refusal {
-    fn from(status: tonic::Status) -> Self {
-        let reason = status.get_details_error_info().map(|info| info.reason);
-        let message = status.message().to_owned();
+    fn from(refused: tonic::Status) -> Self {
+        let reason = refused.get_details_error_info().map(|info| info.reason);
+        let message = refused.message().to_owned();
         if let Some(reason) = reason
             && let Some((status, next)) = table(&reason)
         {
-            return Self { status, reason, message, next };
+            let reasons = reasons(&refused);
+            return Self { reasons, ..Self::new(status, reason, message, next) };
         }
-        let code = status.code();
+        let code = refused.code();
         let (status, reason) = match code {
             Code::InvalidArgument | Code::OutOfRange => (StatusCode::BAD_REQUEST, "INVALID"),
             Code::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
@@ -98,15 +136,26 @@ impl From<tonic::Status> for Refusal {
             // Whoever cannot say what happened is not believed that nothing did.
             _ => return Self::outcome_unknown(message),
         };
-        Self { status, reason: reason.into(), message, next: READY }
+        Self::new(status, reason, message, READY)
+    }
+}
+
+impl Refusal {
+    fn view(&self) -> View<'_> {
+        let Self { status, reason, message, next, reasons } = self;
+        View { code: status.as_u16(), reason, message, next, reasons }
+    }
+
+    /// The body by itself.
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&self.view())
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { status, reason, message, next } = self;
-        let view = View { code: status.as_u16(), reason: &reason, message: &message, next };
-        let mut response = (status, Json(view)).into_response();
+        let Self { status, reason, .. } = &self;
+        let mut response = (*status, Json(self.view())).into_response();
         // What passes by itself: a client that waits a little will be served.
         if matches!(reason.as_str(), "NO_QUORUM" | "LIMIT") {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
@@ -135,6 +184,20 @@ mod tests {
             ("INVALID", 400, false),
             ("NOT_FOUND", 404, false),
             ("REFUSED", 409, false),
+            ("INVALID_ORDER", 400, false),
+            ("UNKNOWN_ORDER", 404, false),
+            ("UNKNOWN_NAME", 404, false),
+            ("NOT_PERMITTED", 403, false),
+            ("ACCOUNT_MODE", 409, false),
+            ("WRONG_LEASE", 409, false),
+            ("DUPLICATE_KEY", 409, false),
+            ("KEY_EXPIRED", 409, false),
+            ("ORDER_STATE", 409, false),
+            ("KILLED", 409, false),
+            ("MODE", 409, false),
+            ("BREAKER_OPEN", 409, false),
+            ("UNRECONCILED", 409, false),
+            ("FULL", 507, false),
         ];
         for (reason, status, again) in expected {
             let details = ErrorDetails::with_error_info(reason, "tenure", []);

@@ -11,17 +11,22 @@ use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use consensus::Replica;
 use tokio::time::timeout;
 use wire::v1::lease_service_server::LeaseService;
+use wire::v1::order_service_server::OrderService;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_DEADLINE};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::server::Options;
-use crate::{health, lease, office, status};
+use crate::{health, lease, office, order, status};
 
 /// The text format that Prometheus reads.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(crate) fn router<L: LeaseService>(replica: Replica, leases: Arc<L>, options: Options) -> Router {
+pub(crate) fn router<L, O>(replica: Replica, leases: Arc<L>, orders: Arc<O>, options: Options) -> Router
+where
+    L: LeaseService,
+    O: OrderService<WatchStream: Unpin>,
+{
     let Options { metrics_text, metrics } = options;
     let metrics_page = move || async move { ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics_text()) };
     let node = Router::new()
@@ -40,7 +45,18 @@ pub(crate) fn router<L: LeaseService>(replica: Replica, leases: Arc<L>, options:
         .route("/api/v1/leases/{name}/renew", post(lease::renew::<L>))
         .route("/api/v1/leases/{name}/release", post(lease::release::<L>))
         .with_state(leases);
+    let orders = Router::new()
+        .route("/api/v1/orders", get(order::list::<O>).post(order::submit::<O>))
+        .route("/api/v1/orders/authorize", post(order::authorize::<O>))
+        .route("/api/v1/orders/batch", post(order::submit_batch::<O>))
+        .route("/api/v1/orders/report", post(order::report::<O>))
+        .route("/api/v1/orders/watch", get(order::watch::<O>))
+        .route("/api/v1/orders/{id}", get(order::show::<O>))
+        .route("/api/v1/orders/{id}/cancel", post(order::cancel::<O>))
+        .route("/api/v1/orders/{id}/replace", post(order::replace::<O>))
+        .with_state(orders);
     node.merge(leases)
+        .merge(orders)
         .route("/metrics", get(metrics_page))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
@@ -62,7 +78,7 @@ async fn no_such_path(uri: Uri) -> Refusal {
     let next = if uri.path().starts_with("/api/v1/leases/") {
         "a / in a lease's name is written %2F: GET /api/v1/leases/NAME, POST /api/v1/leases/NAME/acquire|renew|release"
     } else {
-        "GET /api/v1/status, /api/v1/leases, /readyz?verbose, /livez, /leader, /active or /metrics"
+        "GET /api/v1/status, /api/v1/leases, /api/v1/orders, /readyz?verbose, /livez, /leader, /active or /metrics"
     };
     Refusal::not_found(format!("there is nothing at {}", uri.path()), next)
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wire::v1::lease_service_server::LeaseService;
+use wire::v1::order_service_server::OrderService;
 
 use crate::limits::{
     CONNECTION_AGE_MAX, CONNECTIONS_MAX, HEAD_TIMEOUT, HEADER_BYTES_MAX, HEADERS_MAX, REQUEST_DEADLINE,
@@ -34,15 +35,16 @@ pub struct Options {
 
 /// Answers until `stop` is done or `incoming` ends; requests under way are answered before it returns. An error of
 /// `incoming` ends it: what concerns one connection only is to be passed over by whoever accepts.
-pub async fn serve<L: LeaseService>(
+pub async fn serve<L: LeaseService, O: OrderService<WatchStream: Unpin>>(
     replica: Replica,
     leases: L,
+    orders: O,
     options: Options,
     mut incoming: impl Stream<Item = io::Result<Box<dyn Socket>>> + Send + Unpin,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let metrics = options.metrics.clone();
-    let router = router(replica, Arc::new(leases), options);
+    let router = router(replica, Arc::new(leases), Arc::new(orders), options);
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);

@@ -72,7 +72,16 @@ impl Failure {
             Some(Reason::Limit | Reason::DiskLow | Reason::OutOfService | Reason::Draining) => {
                 (Exit::Refused, "tenure status")
             }
-            Some(Reason::Refused) => (Exit::Conflict, "tenure status"),
+            Some(Reason::Refused | Reason::DuplicateKey | Reason::KeyExpired | Reason::WrongLease) => {
+                (Exit::Conflict, "tenure status")
+            }
+            Some(Reason::OrderState) => (Exit::Conflict, "tenure status"),
+            Some(
+                Reason::Killed | Reason::Mode | Reason::BreakerOpen | Reason::Unreconciled | Reason::Full,
+            ) => (Exit::Refused, "tenure status"),
+            Some(Reason::InvalidOrder | Reason::AccountMode) => (Exit::Usage, "tenure --help"),
+            Some(Reason::UnknownOrder | Reason::UnknownName) => (Exit::NotFound, "tenure status"),
+            Some(Reason::NotPermitted) => (Exit::NotPermitted, "tenure status"),
             Some(Reason::Invalid) => (Exit::Usage, "tenure --help"),
             Some(Reason::NotFound) => (Exit::NotFound, "tenure member list"),
             None => match status.code() {

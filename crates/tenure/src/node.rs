@@ -76,8 +76,8 @@ async fn serve(config: Config) -> Result<()> {
         )
     };
     let wall_ms: api::cluster::WallClock = Arc::new(world::wall_ms);
-    let api =
-        tokio::spawn(api::serve(replica.clone(), wall_ms, accept_any(api_listener), until(stopped.clone())));
+    let incoming = accept_any(api_listener);
+    let api = tokio::spawn(api::serve(replica.clone(), wall_ms.clone(), incoming, until(stopped.clone())));
     let run_id = format!("{:040x}", rand::random::<u128>());
     let keys = redis::Options {
         password,
@@ -105,8 +105,9 @@ async fn serve(config: Config) -> Result<()> {
     let http_options =
         http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
     let leases = api::Leases::new(replica.clone());
+    let orders = api::Orders::new(replica.clone(), wall_ms.clone());
     let incoming = accept_any(http_listener);
-    let http = http::serve(replica.clone(), leases, http_options, incoming, until(stopped));
+    let http = http::serve(replica.clone(), leases, orders, http_options, incoming, until(stopped));
     let http = http_runtime.spawn(http);
 
     world::wait_for_signal().await?;

@@ -9,5 +9,6 @@ mod health;
 mod input;
 mod leases;
 mod offices;
+mod orders;
 mod pages;
 mod world;

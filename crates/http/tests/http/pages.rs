@@ -14,7 +14,7 @@ async fn metrics_are_handed_through() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_paths_and_methods_are_named() {
     let node = start(1, &Network::default(), &FaultyDisk::new(1)).await;
-    for path in ["/nothing", "/api/v1/orders", "/api/v1/leases/", "/livez/", "/LIVEZ", "/api/v2/leases"] {
+    for path in ["/nothing", "/api/v1/order", "/api/v1/leases/", "/livez/", "/LIVEZ", "/api/v2/leases"] {
         node.get(path).await.assert_refused(404, "NOT_FOUND", &format!("there is nothing at {path}"));
     }
     let slash = node.get("/api/v1/leases/a/b").await;

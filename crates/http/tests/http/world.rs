@@ -22,6 +22,9 @@ use crate::client::{Answer, request};
 /// Most of what a state is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the wall clock of a node shows, for ever.
+const WALL_NS: i64 = 1_790_000_000_000_000_000;
+
 struct TestClock(Instant);
 
 impl Clock for TestClock {
@@ -30,7 +33,7 @@ impl Clock for TestClock {
     }
 
     fn wall_ns(&self) -> i64 {
-        1_790_000_000_000_000_000
+        WALL_NS
     }
 }
 
@@ -146,8 +149,9 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     };
     let address = format!("http{id}");
     let leases = api::Leases::new(replica.clone());
-    let served =
-        tokio::spawn(http::serve(replica.clone(), leases, options, network.listen(&address), until(stopped)));
+    let orders = api::Orders::new(replica.clone(), Arc::new(|| WALL_NS / 1_000_000));
+    let (doors, incoming) = (replica.clone(), network.listen(&address));
+    let served = tokio::spawn(http::serve(doors, leases, orders, options, incoming, until(stopped)));
     Node { replica, metrics, network: network.clone(), address, stop, served, peers: Mutex::new(Some(peers)) }
 }
 

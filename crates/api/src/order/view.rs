@@ -1,0 +1,204 @@
+//! An order as clients see it.
+
+use domain::orders::evidence::Evidence;
+use domain::orders::fill::{Commission, Fill, FillKey};
+use domain::orders::intent::{Intent, OrderType, Side, TimeInForce};
+use domain::orders::order::{Denial, Order, Present};
+use domain::orders::reason::Reason;
+use domain::orders::report::{Rejection, Text};
+use domain::orders::status::{self, Flags, Status};
+use domain::orders::tombstone::{StrategyKey, Tombstone};
+use domain::trading::Configuration;
+use domain::{AccountId, State, WallZero};
+use wire::v1;
+
+/// Of an order that has ended, or stands as it does, by the word of a bot alone.
+const UNCONFIRMED: &str = "unconfirmed";
+
+/// By what an order is shown: all from one look.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) state: &'a State,
+    pub(super) present: Present,
+    pub(super) wall_zero: WallZero,
+}
+
+impl View<'_> {
+    pub(super) fn order(self, order: &Order) -> v1::Order {
+        let evidence = order.evidence();
+        let shown = v1::Order {
+            order_id: order.id.0.0,
+            client_order_id: self.state.client_order_id(order).map(|id| id.to_string()).unwrap_or_default(),
+            venue: venue(&self.state.trading().configuration, order.account()),
+            account: order.account().to_string(),
+            symbol: order.symbol().to_string(),
+            status: status_to_wire(order.status(self.present)).into(),
+            flags: self.flags(order, &evidence),
+            reason: reason(order, &evidence),
+            filled_quantity: evidence.filled().to_string(),
+            venue_order_id: evidence.venue_order_ids.first().map(ToString::to_string),
+            authorized_serial: order.authorization.map(|authorization| authorization.serial.0),
+            serial: order.revision.0,
+            updated_at_ms: self.wall_zero.wall_ms(order.updated_at),
+            fills: evidence.fills.by_key.iter().map(fill).collect(),
+            timestamp_ms: order.authorization.map(|authorization| authorization.wall_ms),
+            window_ms: order.authorization.map(|authorization| authorization.window_ms),
+            ..v1::Order::default()
+        };
+        match order.intent() {
+            Some(intent) => asked_for(intent, shown),
+            None => described(&evidence, shown),
+        }
+    }
+
+    fn flags(self, order: &Order, evidence: &Evidence) -> Vec<String> {
+        let said = |by: &Evidence| (status::status(order, by, self.present), by.filled());
+        let unconfirmed = (said(evidence) != said(&order.venue)).then_some(UNCONFIRMED);
+        status::flags(order, evidence).words().chain(unconfirmed).map(str::to_owned).collect()
+    }
+
+    /// Whether somebody must look after it.
+    pub(super) fn is_unresolved(self, order: &Order) -> bool {
+        let Flags { fills_pending, quarantined, .. } = order.flags();
+        order.status(self.present) == Status::SubmitUnknown || fills_pending || quarantined
+    }
+}
+
+/// What is still known here of an order that is history. How it ended is not.
+pub(super) fn archived((strategy, key): &StrategyKey, tombstone: &Tombstone) -> v1::Order {
+    let flags = Flags { archived: true, ..Flags::default() };
+    v1::Order {
+        order_id: tombstone.order.0.0,
+        key: key.to_string(),
+        strategy: strategy.to_string(),
+        flags: flags.words().map(str::to_owned).collect(),
+        filled_quantity: tombstone.filled.to_string(),
+        ..v1::Order::default()
+    }
+}
+
+fn venue(configuration: &Configuration, account: &AccountId) -> String {
+    configuration.account(account).map(|account| account.venue.to_string()).unwrap_or_default()
+}
+
+fn asked_for(intent: &Intent, shown: v1::Order) -> v1::Order {
+    let Intent { key, strategy, algorithm, trader, time_in_force, quantity, price, stop_price, .. } = intent;
+    v1::Order {
+        key: key.to_string(),
+        strategy: strategy.to_string(),
+        algorithm: algorithm.to_string(),
+        trader: trader.to_string(),
+        side: side_to_wire(intent.side).into(),
+        r#type: order_type_to_wire(intent.order_type).into(),
+        time_in_force: time_in_force_to_wire(*time_in_force).into(),
+        quantity: quantity.to_string(),
+        price: price.map(|price| price.to_string()),
+        stop_price: stop_price.map(|price| price.to_string()),
+        reduce_only: intent.reduce_only,
+        lease: intent.lease.to_string(),
+        token: intent.token.as_u64(),
+        ..shown
+    }
+}
+
+/// Of an order that nobody asked for here: as far as its venue said.
+fn described(evidence: &Evidence, shown: v1::Order) -> v1::Order {
+    let Some((_, terms)) = &evidence.terms else { return shown };
+    v1::Order {
+        side: side_to_wire(terms.side).into(),
+        r#type: terms.order_type.map(order_type_to_wire).unwrap_or_default().into(),
+        time_in_force: time_in_force_to_wire(terms.time_in_force).into(),
+        quantity: terms.quantity.map(|quantity| quantity.to_string()).unwrap_or_default(),
+        price: terms.price.map(|price| price.to_string()),
+        ..shown
+    }
+}
+
+/// Why it was denied, refused or ended, or is not known to have been sent.
+fn reason(order: &Order, evidence: &Evidence) -> Option<String> {
+    let said = |rejection: &Rejection| {
+        let texts = [&rejection.code, &rejection.message].map(Text::as_str);
+        texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
+    };
+    let denial = order.denial.as_ref().map(|denial| match denial {
+        Denial::Withdrawn => "withdrawn before it was authorised".to_owned(),
+        Denial::Expired => "held for as long as it was to be".to_owned(),
+        Denial::Refused(reasons) => joined(reasons),
+    });
+    let unknown = || evidence.unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    denial
+        .or_else(|| evidence.refused.as_ref().or(evidence.ends.rejected.as_ref()).map(said))
+        .or_else(|| evidence.ends.expired.as_ref().map(ToString::to_string))
+        .or_else(|| Some(unknown()))
+        .filter(|reason| !reason.is_empty())
+}
+
+fn joined(reasons: &[Reason]) -> String {
+    reasons.iter().map(|reason| format!("{}: {reason}", reason.code())).collect::<Vec<_>>().join("; ")
+}
+
+pub(super) fn denials(reasons: &[Reason]) -> Vec<v1::Denial> {
+    let denial = |reason: &Reason| v1::Denial { reason: reason.code().into(), message: reason.to_string() };
+    reasons.iter().map(denial).collect()
+}
+
+fn fill((key, fill): (&FillKey, &Fill)) -> v1::Fill {
+    let Fill { quantity, price, is_bust, commission, maker, venue_ms } = fill;
+    let (commission, asset) = commission.clone().map(|Commission { amount, asset }| (amount, asset)).unzip();
+    v1::Fill {
+        trade_id: key.trade.to_string(),
+        venue_order_id: key.venue_order_id.to_string(),
+        quantity: quantity.to_string(),
+        price: price.to_string(),
+        commission: commission.map(|amount| amount.to_string()),
+        commission_asset: asset.map(|asset| asset.to_string()),
+        maker: *maker,
+        time_ms: *venue_ms,
+        bust: *is_bust,
+    }
+}
+
+fn side_to_wire(side: Side) -> v1::Side {
+    match side {
+        Side::Buy => v1::Side::Buy,
+        Side::Sell => v1::Side::Sell,
+    }
+}
+
+fn order_type_to_wire(order_type: OrderType) -> v1::OrderType {
+    match order_type {
+        OrderType::Limit => v1::OrderType::Limit,
+        OrderType::LimitMaker => v1::OrderType::LimitMaker,
+        OrderType::Market => v1::OrderType::Market,
+        OrderType::StopLoss => v1::OrderType::StopLoss,
+        OrderType::StopLossLimit => v1::OrderType::StopLossLimit,
+        OrderType::TakeProfit => v1::OrderType::TakeProfit,
+        OrderType::TakeProfitLimit => v1::OrderType::TakeProfitLimit,
+    }
+}
+
+fn time_in_force_to_wire(time_in_force: Option<TimeInForce>) -> v1::TimeInForce {
+    match time_in_force {
+        None => v1::TimeInForce::Unspecified,
+        Some(TimeInForce::Gtc) => v1::TimeInForce::Gtc,
+        Some(TimeInForce::Ioc) => v1::TimeInForce::Ioc,
+        Some(TimeInForce::Fok) => v1::TimeInForce::Fok,
+    }
+}
+
+pub(super) fn status_to_wire(status: Status) -> v1::OrderStatus {
+    match status {
+        Status::Intent => v1::OrderStatus::Intent,
+        Status::Denied => v1::OrderStatus::Denied,
+        Status::Submitting => v1::OrderStatus::Submitting,
+        Status::SubmitUnknown => v1::OrderStatus::SubmitUnknown,
+        Status::Open => v1::OrderStatus::Open,
+        Status::PartiallyFilled => v1::OrderStatus::PartiallyFilled,
+        Status::PendingCancel => v1::OrderStatus::PendingCancel,
+        Status::Filled => v1::OrderStatus::Filled,
+        Status::Canceled => v1::OrderStatus::Canceled,
+        Status::Expired => v1::OrderStatus::Expired,
+        Status::Rejected => v1::OrderStatus::Rejected,
+        Status::NeverPlaced => v1::OrderStatus::NeverPlaced,
+    }
+}

@@ -1,0 +1,148 @@
+//! An order as scripts read it.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+use wire::v1;
+
+/// The first instant whose year has five digits, which RFC 3339 does not write, in milliseconds since 1970.
+const END_OF_TIME_MS: i64 = 253_402_300_800_000;
+
+/// Decimals are strings, times RFC 3339 in UTC, what is not known is null.
+#[derive(Serialize)]
+pub(crate) struct View {
+    order_id: u64,
+    key: Option<String>,
+    client_order_id: Option<String>,
+    venue: Option<String>,
+    account: Option<String>,
+    strategy: Option<String>,
+    algorithm: Option<String>,
+    trader: Option<String>,
+    symbol: Option<String>,
+    side: Option<&'static str>,
+    r#type: Option<&'static str>,
+    time_in_force: Option<&'static str>,
+    quantity: Option<String>,
+    price: Option<String>,
+    stop_price: Option<String>,
+    reduce_only: bool,
+    status: Option<&'static str>,
+    flags: Vec<String>,
+    reason: Option<String>,
+    filled_quantity: String,
+    venue_order_id: Option<String>,
+    lease: Option<String>,
+    token: Option<u64>,
+    authorized_serial: Option<u64>,
+    serial: u64,
+    updated_at: Option<String>,
+    timestamp_ms: Option<i64>,
+    window_ms: Option<u64>,
+    fills: Vec<Fill>,
+}
+
+#[derive(Serialize)]
+struct Fill {
+    trade_id: String,
+    venue_order_id: String,
+    quantity: String,
+    price: String,
+    commission: Option<String>,
+    commission_asset: Option<String>,
+    maker: Option<bool>,
+    bust: bool,
+    at: Option<String>,
+}
+
+/// Why not, or why not yet.
+#[derive(Serialize)]
+pub(crate) struct Denial {
+    reason: String,
+    message: String,
+}
+
+impl From<v1::Denial> for Denial {
+    fn from(v1::Denial { reason, message }: v1::Denial) -> Self {
+        Self { reason, message }
+    }
+}
+
+impl From<v1::Order> for View {
+    fn from(order: v1::Order) -> Self {
+        let side = word(order.side().as_str_name(), "SIDE_");
+        let order_type = word(order.r#type().as_str_name(), "ORDER_TYPE_");
+        let time_in_force = word(order.time_in_force().as_str_name(), "TIME_IN_FORCE_");
+        let status = word(order.status().as_str_name(), "ORDER_STATUS_");
+        // Of an order that has gone to the history the time of its last change is not known.
+        let updated_at = status.and_then(|_| rfc3339(order.updated_at_ms));
+        Self {
+            order_id: order.order_id,
+            key: some(order.key),
+            client_order_id: some(order.client_order_id),
+            venue: some(order.venue),
+            account: some(order.account),
+            strategy: some(order.strategy),
+            algorithm: some(order.algorithm),
+            trader: some(order.trader),
+            symbol: some(order.symbol),
+            side,
+            r#type: order_type,
+            time_in_force,
+            quantity: some(order.quantity),
+            price: order.price,
+            stop_price: order.stop_price,
+            reduce_only: order.reduce_only,
+            status,
+            flags: order.flags,
+            reason: order.reason,
+            filled_quantity: order.filled_quantity,
+            venue_order_id: order.venue_order_id,
+            lease: some(order.lease),
+            token: (order.token > 0).then_some(order.token),
+            authorized_serial: order.authorized_serial,
+            serial: order.serial,
+            updated_at,
+            timestamp_ms: order.timestamp_ms,
+            window_ms: order.window_ms,
+            fills: order.fills.into_iter().map(Fill::from).collect(),
+        }
+    }
+}
+
+impl From<v1::Fill> for Fill {
+    fn from(fill: v1::Fill) -> Self {
+        let v1::Fill { trade_id, venue_order_id, quantity, price, commission, .. } = fill;
+        let v1::Fill { commission_asset, maker, time_ms, bust, .. } = fill;
+        let at = time_ms.and_then(rfc3339);
+        Self { trade_id, venue_order_id, quantity, price, commission, commission_asset, maker, bust, at }
+    }
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A word of a closed list without the name of the list; `None`: it is not said.
+fn word(name: &'static str, list: &str) -> Option<&'static str> {
+    name.strip_prefix(list).filter(|word| *word != "UNSPECIFIED")
+}
+
+fn rfc3339(ms: i64) -> Option<String> {
+    let ms = u64::try_from(ms).ok().filter(|_| ms < END_OF_TIME_MS)?;
+    Some(humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_as_people_read_it() {
+        assert_eq!(rfc3339(1_790_000_000_123).as_deref(), Some("2026-09-21T14:13:20.123Z"));
+        assert_eq!(rfc3339(END_OF_TIME_MS - 1).as_deref(), Some("9999-12-31T23:59:59.999Z"));
+        for beyond in [-1, END_OF_TIME_MS, i64::MIN, i64::MAX] {
+            assert_eq!(rfc3339(beyond), None);
+        }
+    }
+}
