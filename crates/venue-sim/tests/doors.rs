@@ -319,6 +319,36 @@ fn the_last_price_goes_along_with_the_quotes_and_candles_tell_of_it() {
 }
 
 #[test]
+fn the_clock_of_the_exchange_may_be_another() {
+    let mut client = Client::new(quiet());
+    for (skew_ms, code) in
+        [(2_000, None), (5_001, Some(-1021)), (-999, None), (-1_000, Some(-1021)), (0, None)]
+    {
+        client.venue.set(&format!(r#"{{"clock_skew_ms": {skew_ms}}}"#)).unwrap();
+        assert_eq!(client.ask("GET", "/api/v3/time", "").1, json!({"serverTime": NOON_MS + skew_ms}));
+        let (_, body) = client.signed("GET", "/api/v3/account", "");
+        assert_eq!(body["code"].as_i64(), code, "{skew_ms}");
+    }
+}
+
+#[test]
+fn a_halted_symbol_is_shown_so_and_takes_nothing() {
+    let mut client = Client::new(quiet());
+    client.signed("POST", ORDER, &limit("a"));
+    client.venue.halt(r#"{"symbol": "BTCUSDT"}"#).unwrap();
+    assert_eq!(error(client.signed("POST", ORDER, &limit("b"))), (400, -2010, "Market is closed.".into()));
+    let cancel = "symbol=BTCUSDT&origClientOrderId=a";
+    assert_eq!(error(client.signed("DELETE", ORDER, cancel)), (400, -2011, "Market is closed.".into()));
+    let (_, info) = client.ask("GET", "/api/v3/exchangeInfo", "symbolStatus=HALT");
+    assert_eq!(info["symbols"].as_array().map(Vec::len), Some(1));
+    client.venue.halt(r#"{"status": "CANCEL_ONLY"}"#).unwrap();
+    assert_eq!(error(client.signed("POST", ORDER, &limit("b"))).1, -2010);
+    assert_eq!(client.signed("DELETE", ORDER, cancel).0, 200);
+    client.venue.halt(r#"{"status": "TRADING"}"#).unwrap();
+    assert_eq!(client.signed("POST", ORDER, &limit("b")).0, 200);
+}
+
+#[test]
 fn what_clients_ask_on_their_way_is_answered() {
     let mut client = Client::new(quiet());
     let (_, fees) = client.signed("GET", "/sapi/v1/asset/tradeFee", "symbol=BTCUSDT");

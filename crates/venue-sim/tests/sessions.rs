@@ -146,6 +146,20 @@ fn who_has_logged_on_need_not_sign() {
 }
 
 #[test]
+fn a_banned_address_loses_its_sessions() {
+    let mut client = Client::new(quiet());
+    let session = client.venue.connect(NOON_MS, "local", false);
+    client.venue.connect(NOON_MS, "elsewhere", false);
+    client.venue.set(r#"{"weight_per_minute": 3}"#).unwrap();
+    assert_eq!(client.ws(session, "ping", json!({}))["status"], json!(200));
+    let refused = client.ws(session, "ping", json!({}));
+    assert_eq!(refused["status"], json!(429));
+    assert_eq!(refused["error"]["data"], json!({"serverTime": NOON_MS, "retryAfter": NOON_MS + 40_000}));
+    while client.ws(session, "ping", json!({}))["status"] == json!(429) {}
+    assert_eq!(client.all_heard(), ["\"closed\""]);
+}
+
+#[test]
 fn market_streams_tell_of_trades_quotes_and_levels() {
     let mut client = Client::new(quiet());
     let id = client.venue.listen(NOON_MS, true, &["btcusdt@trade", "btcusdt@bookTicker"]);
