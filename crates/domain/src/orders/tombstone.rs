@@ -1,6 +1,6 @@
 //! What is left of an order when it has gone to the history: its key, so that the same order is never placed again.
 //!
-//! Invariants of [`Tombstones`]:
+//! Invariants of `Tombstones`:
 //! * A key that says when it was made is refused by its age ([`KEY_AGE_MS_MAX`](crate::limits::KEY_AGE_MS_MAX)) long before its tombstone goes
 //!   ([`TOMBSTONE_MS`]): the difference is what a wall clock may be wrong by. Any other key stays for ever.
 //! * There are never more than [`TOMBSTONES_MAX`](crate::limits::TOMBSTONES_MAX). One more order is refused before it is recorded.
