@@ -14,6 +14,8 @@ use domain::{
     SortedSet, State, Tenure, Token, Traces, Value,
 };
 
+use crate::desk_digest;
+
 /// The digest of the state that is this image.
 fn digest_of(image: &Image) -> Digest {
     match State::from_image(image.clone(), Digest(0)) {
@@ -51,6 +53,12 @@ fn holding(name: &[u8], value: Value) -> (Key, Entry) {
 
 /// Something of everything, and no two numbers the same.
 fn full_image() -> Image {
+    let mut image = image_without_trading();
+    desk_digest::fill(&mut image);
+    image
+}
+
+fn image_without_trading() -> Image {
     let made = Made { serial: Serial(3), index: 4, term: 2 };
     let audit = |name: &str| Audit {
         wall_ms: 17,
@@ -298,7 +306,7 @@ fn traces(image: &mut Image) -> &mut Traces {
 #[test]
 fn every_field_changes_the_digest() {
     let mut seen = BTreeMap::from([(digest_of(&full_image()), "the image as it is")]);
-    for (name, change) in CHANGES {
+    for (name, change) in CHANGES.iter().chain(desk_digest::CHANGES) {
         let mut image = full_image();
         change(&mut image);
         assert_ne!(image, full_image(), "{name} changes nothing");
@@ -363,6 +371,7 @@ fn every_field_of_an_answer_changes_the_digest() {
         Answer::Scored(vec![(Score::new(1.0).expect("a number"), (*b"b").into())]),
     ];
     answers.extend(REFUSALS.map(Answer::Refused));
+    answers.extend(desk_digest::answers());
     let mut seen = BTreeMap::new();
     for answer in answers {
         let mut image = full_image();
@@ -413,6 +422,7 @@ fn an_image_with_another_digest_is_refused() {
 /// Does nothing; it stops compiling when a field is added, which [`CHANGES`] must then change.
 #[expect(dead_code, reason = "it is only compiled")]
 fn no_field_is_forgotten(image: Image) {
+    desk_digest::no_field_is_forgotten(image.clone());
     let Image {
         epoch: _,
         serial: _,

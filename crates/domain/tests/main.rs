@@ -22,7 +22,9 @@ macro_rules! scripts {
 }
 
 mod desk;
+mod desk_digest;
 mod desk_log;
+mod desk_properties;
 mod digest;
 mod log;
 mod order_properties;

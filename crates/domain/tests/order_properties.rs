@@ -160,11 +160,11 @@ impl Choices {
     }
 }
 
-fn report(by: &'static [Witness]) -> impl Strategy<Value = Report> {
+pub(crate) fn report(by: &'static [Witness]) -> impl Strategy<Value = Report> {
     any::<u64>().prop_map(move |number| Choices(number).report(by))
 }
 
-const ANYONE: &[Witness] = &[Witness::Venue, Witness::Venue, Witness::Bot];
+pub(crate) const ANYONE: &[Witness] = &[Witness::Venue, Witness::Venue, Witness::Bot];
 
 /// Reports, and the same ones shuffled, some of them more than once.
 fn told_twice() -> impl Strategy<Value = (Vec<Report>, Vec<Report>)> {
