@@ -1,22 +1,26 @@
 //! What holds for every log of a desk: random orders and reports over few names, two states side by side.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::image::Image;
+use domain::image::{Configured, Image, TradingRecords};
 use domain::limits::{ORDERS_MAX, SETTLED_ORDERS_MAX};
 use domain::orders::command::{Authority, Cancel, OrderAction, OrderAnswer, Replace, Submit};
 use domain::orders::id::Tag;
 use domain::orders::order::{Authorization, Denial, Sender};
 use domain::orders::reason::{Mode, Reason};
 use domain::orders::report::OrderName;
+use domain::orders::table::Row;
+use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::orders::{Intent, Order, OrderId, Report, Side};
 use domain::trading::account::{AccountMode, BotReports};
 use domain::trading::command::TradingAction;
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::{Counters, Day, Draft, Subject};
 use domain::{
-    Action, Answer, Command, Digest, Guard, LogTime, Position, Serial, Stamp, State, Token, VenueOrderId,
+    Action, Answer, Changes, Command, Digest, Guard, LogTime, Position, Serial, Stamp, State, Token,
+    VenueOrderId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,6 +28,9 @@ use proptest::sample::{Index, select};
 
 use crate::desk::{account, decimal, intent, lease_name, name, standard_draft, strategy};
 use crate::order_properties::{ANYONE, report};
+
+/// Each is a log of many commands.
+const CASES: u32 = 128;
 
 fn draft(limits: Limits) -> Draft {
     let mut draft = standard_draft();
@@ -52,12 +59,45 @@ fn order(action: OrderAction) -> Action {
     action
 }
 
+/// What somebody has of trading who applies every change that he is told of.
+#[derive(Default)]
+struct Copy {
+    configured: Option<Configured>,
+    trading: TradingRecords,
+    orders: BTreeMap<OrderId, Row>,
+    tombstones: BTreeMap<StrategyKey, Tombstone>,
+}
+
+fn put<K: Ord, V>(table: &mut BTreeMap<K, V>, rows: Vec<(K, Option<V>)>) {
+    for (name, row) in rows {
+        match row {
+            Some(row) => drop(table.insert(name, row)),
+            None => drop(table.remove(&name)),
+        }
+    }
+}
+
+impl Copy {
+    fn follow(&mut self, state: &mut State) {
+        let Changes { configured, trading, orders, tombstones, .. } = state.take_changes().into();
+        self.configured = configured.or(self.configured.take());
+        self.trading = trading.unwrap_or_else(|| std::mem::take(&mut self.trading));
+        put(&mut self.orders, orders);
+        put(&mut self.tombstones, tombstones);
+        let image = state.image();
+        assert_eq!((&self.configured, &self.trading), (&image.configured, &image.trading));
+        assert!(self.orders.values().eq(&image.orders));
+        assert!(self.tombstones.iter().eq(image.tombstones.iter().map(|(key, row)| (key, row))));
+    }
+}
+
 /// A state that applies one command after the other, each an entry of its own.
 struct Log {
     state: State,
     twin: State,
     at: Position,
     orders: Vec<OrderId>,
+    copy: Copy,
 }
 
 impl Log {
@@ -65,7 +105,9 @@ impl Log {
     fn new(limits: Limits) -> Self {
         let stamp = Some(Stamp { term: 1, time: LogTime::ZERO });
         let at = Position { index: 0, offset: 0, term: 1, stamp };
-        let mut log = Self { state: State::default(), twin: State::default(), at, orders: Vec::new() };
+        let (orders, copy) = (Vec::new(), Copy::default());
+        let mut log = Self { state: State::default(), twin: State::default(), at, orders, copy };
+        log.twin.track_changes(false);
         let tag = Tag::parse("desk").expect("four characters");
         log.apply(trading(TradingAction::Configure { draft: draft(limits), tag, audit: audit() }));
         log.apply(acquire());
@@ -103,6 +145,7 @@ impl Log {
         assert_eq!(self.state.image(), image);
         assert_eq!(self.state.exposures(), self.twin.exposures());
         assert_eq!(self.state.next_end(), self.twin.next_end());
+        self.copy.follow(&mut self.twin);
     }
 
     fn token(&self) -> Token {
@@ -261,6 +304,8 @@ fn traded(state: &State) -> (Vec<String>, Counters, Vec<(Digest, Digest)>) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn two_desks_that_apply_one_log_are_equal(steps in vec(step(), 1..60)) {
         let mut log = Log::new(limits());
