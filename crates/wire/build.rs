@@ -8,9 +8,10 @@ use protox::prost::Message;
 
 const ROOT: &str = "../../proto";
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "tenure/v1/common.proto",
     "tenure/v1/cluster.proto",
+    "tenure/v1/config.proto",
     "tenure/v1/lease.proto",
     "tenure/v1/order.proto",
     "tenure/log/v1/log.proto",

@@ -6,6 +6,8 @@
 
 mod call;
 pub mod cluster;
+pub mod config;
+mod faults;
 pub mod lease;
 pub mod limits;
 pub mod order;
@@ -14,6 +16,7 @@ pub mod refusal;
 pub mod server;
 
 pub use cluster::Cluster;
+pub use config::Config;
 pub use lease::Leases;
 pub use order::Orders;
 pub use refusal::{Reason, all_reasons, is_repeated, reason_of};

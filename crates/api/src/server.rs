@@ -7,10 +7,12 @@ use consensus::{Incoming, Replica};
 use futures_util::{Stream, StreamExt};
 use tonic::transport::Server;
 use wire::v1::cluster_service_server::ClusterServiceServer;
+use wire::v1::config_service_server::ConfigServiceServer;
 use wire::v1::lease_service_server::LeaseServiceServer;
 use wire::v1::order_service_server::OrderServiceServer;
 
 use crate::cluster::{Cluster, WallClock};
+use crate::config::Config;
 use crate::lease::Leases;
 use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, REQUEST_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
 use crate::order::Orders;
@@ -27,6 +29,7 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LeaseServiceServer<Leases>>().await;
+    health.set_serving::<ConfigServiceServer<Config>>().await;
     health.set_serving::<OrderServiceServer<Orders>>().await;
     health.set_serving::<ClusterServiceServer<Cluster>>().await;
     let follow = tokio::spawn(follow_leadership(replica.clone(), health));
@@ -37,6 +40,7 @@ pub async fn serve(
         .expect("the descriptors are our own");
     let leases = LeaseServiceServer::new(Leases::new(replica.clone()));
     let orders = OrderServiceServer::new(Orders::new(replica.clone(), wall_ms.clone()));
+    let config = ConfigServiceServer::new(Config::new(replica.clone(), wall_ms.clone()));
     let cluster = ClusterServiceServer::new(Cluster::new(replica, wall_ms));
     let served = Server::builder()
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
@@ -46,6 +50,7 @@ pub async fn serve(
         .add_service(reflection)
         .add_service(leases.max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(orders.max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(config.max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(cluster.max_decoding_message_size(REQUEST_BYTES_MAX))
         .serve_with_incoming_shutdown(incoming.map(|socket| socket.map(Incoming)), stop)
         .await;

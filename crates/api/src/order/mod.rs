@@ -21,10 +21,11 @@ use wire::v1::{self, order_service_server::OrderService};
 
 use crate::call::{header, look, other_request, propose};
 use crate::cluster::WallClock;
+use crate::faults::Faults;
 use crate::limits::{BATCH_ORDERS_MAX, LISTINGS_MAX, REPORTED_FACTS_MAX};
 use crate::order::page::Listing;
 use crate::order::report::Told;
-use crate::order::request::{Faults, Name};
+use crate::order::request::Name;
 use crate::order::view::{View, archived, denials};
 use crate::refusal::{Reason, from_read, from_reasons};
 
@@ -33,6 +34,7 @@ mod report;
 mod request;
 mod view;
 mod watch;
+pub(crate) mod words;
 
 #[derive(Clone)]
 pub struct Orders {
@@ -131,7 +133,7 @@ impl Orders {
         let mut faults = Faults::default();
         let mut told = Vec::new();
         for (at, report) in reports.iter().enumerate() {
-            faults.enter("reports", at);
+            faults.enter(format_args!("reports[{at}]"));
             told.extend(Told::new(report, &mut faults));
         }
         faults.none(Reason::Invalid)?;
@@ -142,7 +144,7 @@ impl Orders {
         }
         let (mut actions, mut counts, mut faults) = (Vec::new(), Vec::new(), Faults::default());
         for (at, told) in told.into_iter().enumerate() {
-            faults.enter("reports", at);
+            faults.enter(format_args!("reports[{at}]"));
             let Some(found) = self.find(&told.name).await? else {
                 counts.push(None);
                 continue;
@@ -262,7 +264,7 @@ impl OrderService for Orders {
         let mut faults = Faults::default();
         let mut submits = Vec::new();
         for (at, order) in orders.iter().enumerate() {
-            faults.enter("orders", at);
+            faults.enter(format_args!("orders[{at}]"));
             submits.extend(request::submit(Some(order), Sender::Cluster, &mut faults));
         }
         faults.none(Reason::InvalidOrder)?;

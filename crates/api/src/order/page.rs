@@ -6,11 +6,12 @@ use domain::{AccountId, Serial, StrategyId, Symbol};
 use tonic::Status;
 use wire::v1;
 
+use crate::faults::Faults;
 use crate::limits::{
     LIST_BYTES_MAX, ORDER_ROW_BYTES, ORDER_ROWS_DEFAULT, ORDER_ROWS_MAX, ORDERS_LOOKED_AT_MAX,
 };
-use crate::order::request::Faults;
-use crate::order::view::{View, status_to_wire};
+use crate::order::view::View;
+use crate::order::words::status_to_wire;
 use crate::refusal::Reason;
 
 /// Which orders; what is `None`, or empty, does not matter.

@@ -8,7 +8,8 @@ use domain::orders::report::{
 use domain::{Decimal, VenueOrderId};
 use wire::v1;
 
-use crate::order::request::{Faults, Name};
+use crate::faults::Faults;
+use crate::order::request::Name;
 
 /// What one report says, before it is known of which order.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use domain::orders::evidence::Evidence;
 use domain::orders::fill::{Commission, Fill, FillKey};
-use domain::orders::intent::{Intent, OrderType, Side, TimeInForce};
+use domain::orders::intent::Intent;
 use domain::orders::order::{Denial, Order, Present};
 use domain::orders::reason::Reason;
 use domain::orders::report::{Rejection, Text};
@@ -11,6 +11,8 @@ use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::trading::Configuration;
 use domain::{AccountId, State, WallZero};
 use wire::v1;
+
+use crate::order::words::{order_type_to_wire, side_to_wire, status_to_wire, time_in_force_to_wire};
 
 /// Of an order that has ended, or stands as it does, by the word of a bot alone.
 const UNCONFIRMED: &str = "unconfirmed";
@@ -155,50 +157,5 @@ fn fill((key, fill): (&FillKey, &Fill)) -> v1::Fill {
         maker: *maker,
         time_ms: *venue_ms,
         bust: *is_bust,
-    }
-}
-
-fn side_to_wire(side: Side) -> v1::Side {
-    match side {
-        Side::Buy => v1::Side::Buy,
-        Side::Sell => v1::Side::Sell,
-    }
-}
-
-fn order_type_to_wire(order_type: OrderType) -> v1::OrderType {
-    match order_type {
-        OrderType::Limit => v1::OrderType::Limit,
-        OrderType::LimitMaker => v1::OrderType::LimitMaker,
-        OrderType::Market => v1::OrderType::Market,
-        OrderType::StopLoss => v1::OrderType::StopLoss,
-        OrderType::StopLossLimit => v1::OrderType::StopLossLimit,
-        OrderType::TakeProfit => v1::OrderType::TakeProfit,
-        OrderType::TakeProfitLimit => v1::OrderType::TakeProfitLimit,
-    }
-}
-
-fn time_in_force_to_wire(time_in_force: Option<TimeInForce>) -> v1::TimeInForce {
-    match time_in_force {
-        None => v1::TimeInForce::Unspecified,
-        Some(TimeInForce::Gtc) => v1::TimeInForce::Gtc,
-        Some(TimeInForce::Ioc) => v1::TimeInForce::Ioc,
-        Some(TimeInForce::Fok) => v1::TimeInForce::Fok,
-    }
-}
-
-pub(super) fn status_to_wire(status: Status) -> v1::OrderStatus {
-    match status {
-        Status::Intent => v1::OrderStatus::Intent,
-        Status::Denied => v1::OrderStatus::Denied,
-        Status::Submitting => v1::OrderStatus::Submitting,
-        Status::SubmitUnknown => v1::OrderStatus::SubmitUnknown,
-        Status::Open => v1::OrderStatus::Open,
-        Status::PartiallyFilled => v1::OrderStatus::PartiallyFilled,
-        Status::PendingCancel => v1::OrderStatus::PendingCancel,
-        Status::Filled => v1::OrderStatus::Filled,
-        Status::Canceled => v1::OrderStatus::Canceled,
-        Status::Expired => v1::OrderStatus::Expired,
-        Status::Rejected => v1::OrderStatus::Rejected,
-        Status::NeverPlaced => v1::OrderStatus::NeverPlaced,
     }
 }

@@ -3,6 +3,7 @@
 // Helpers are tests too, which clippy sees only in `#[test]` functions.
 #![allow(clippy::unwrap_used)]
 
+mod config;
 mod orders;
 mod refusals;
 mod reports;
