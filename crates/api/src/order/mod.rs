@@ -336,7 +336,8 @@ impl OrderService for Orders {
         let Answer::Order(answer) = &outcome.answer else { return Err(other_request()) };
         let (canceled, id) = match &**answer {
             OrderAnswer::Replacing { canceled, order, .. } => (*canceled, *order),
-            OrderAnswer::Existing { order } => (row.id, *order),
+            // Authorized: in the place of one that waited, and is withdrawn.
+            OrderAnswer::Existing { order } | OrderAnswer::Authorized { order, .. } => (row.id, *order),
             OrderAnswer::Refused { reasons } => return Err(from_reasons(reasons, None, outcome.repeated)),
             _ => return Err(other_request()),
         };
