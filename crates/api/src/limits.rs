@@ -49,3 +49,7 @@ pub const QUORUM_WAIT_MAX: Duration = Duration::from_secs(3);
 /// A connection that does not answer a ping for this long is closed.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a refusal may say, in bytes. It travels in the trailers of a call, once as text and once encoded, and clients take no more than 8 to
+/// 16 KiB of them.
+pub const REFUSAL_BYTES_MAX: usize = 2 * 1024;

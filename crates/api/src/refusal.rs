@@ -9,6 +9,8 @@ use domain::orders::reason::Reason as OrderReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::limits::REFUSAL_BYTES_MAX;
+
 /// The domain of every `google.rpc.ErrorInfo` of this program.
 pub const DOMAIN: &str = "tenure";
 
@@ -73,10 +75,12 @@ pub enum Reason {
     OrderState,
     /// As many orders or keys are remembered as may be.
     Full,
+    /// Nodes differ in what they hold, and no majority says which is right.
+    NodesDiffer,
 }
 
 impl Reason {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoQuorum,
         Self::OutcomeUnknown,
         Self::Expired,
@@ -103,6 +107,7 @@ impl Reason {
         Self::AccountMode,
         Self::OrderState,
         Self::Full,
+        Self::NodesDiffer,
     ];
 
     pub fn name(self) -> &'static str {
@@ -133,6 +138,7 @@ impl Reason {
             Self::AccountMode => "ACCOUNT_MODE",
             Self::OrderState => "ORDER_STATE",
             Self::Full => "FULL",
+            Self::NodesDiffer => "NODES_DIFFER",
         }
     }
 
@@ -149,6 +155,7 @@ impl Reason {
             | Self::Mode
             | Self::BreakerOpen
             | Self::Unreconciled
+            | Self::NodesDiffer
             | Self::KeyExpired
             | Self::WrongLease
             | Self::AccountMode
@@ -169,10 +176,11 @@ impl Reason {
     /// A refusal for all of these: in the message, and one by one in a `google.rpc.PreconditionFailure`.
     pub(crate) fn status_of_all(self, messages: &[String]) -> Status {
         let mut details = ErrorDetails::with_error_info(self.name(), DOMAIN, HashMap::new());
-        for message in messages {
-            details.add_precondition_failure_violation(self.name(), "request", message);
+        let (told, left) = told(messages.iter().map(|message| (self.name(), message.clone())));
+        for (name, message) in &told {
+            details.add_precondition_failure_violation(*name, "request", message);
         }
-        Status::with_error_details(self.code(), messages.join("; "), details)
+        Status::with_error_details(self.code(), joined(&told, left), details)
     }
 
     /// A refusal, by how things are now, of a write that had run before.
@@ -218,11 +226,33 @@ pub(crate) fn from_reasons(reasons: &[OrderReason], denied: Option<OrderId>, rep
     metadata.extend(denied.map(|order| (ORDER_ID.to_owned(), order.to_string())));
     metadata.extend(repeated.then(|| (REPEATED.to_owned(), "true".to_owned())));
     let mut details = ErrorDetails::with_error_info(first.name(), DOMAIN, metadata);
-    for reason in reasons {
-        details.add_precondition_failure_violation(reason.code(), "order", reason.to_string());
+    let (told, left) = told(reasons.iter().map(|reason| (reason.code(), reason.to_string())));
+    for (code, message) in &told {
+        details.add_precondition_failure_violation(*code, "order", message);
     }
-    let message: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    Status::with_error_details(first.code(), message.join("; "), details)
+    Status::with_error_details(first.code(), joined(&told, left), details)
+}
+
+/// As many of these as a refusal holds, and how many are left.
+fn told(messages: impl Iterator<Item = (&'static str, String)>) -> (Vec<(&'static str, String)>, usize) {
+    let (mut told, mut left, mut bytes) = (Vec::new(), 0, 0);
+    for (name, message) in messages {
+        bytes += name.len() + message.len();
+        if bytes <= REFUSAL_BYTES_MAX || told.is_empty() {
+            told.push((name, message));
+        } else {
+            left += 1;
+        }
+    }
+    (told, left)
+}
+
+fn joined(told: &[(&'static str, String)], left: usize) -> String {
+    let mut message = told.iter().map(|(_, message)| message.as_str()).collect::<Vec<_>>().join("; ");
+    if left > 0 {
+        message += &format!("; and {left} more");
+    }
+    message
 }
 
 pub(crate) fn from_propose(error: ProposeError) -> Status {

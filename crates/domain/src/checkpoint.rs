@@ -34,6 +34,14 @@ impl Checkpoint {
         due && self.reports.insert(node, digest) != Some(digest)
     }
 
+    /// Reports differ, and no majority has agreed yet.
+    pub(crate) fn is_undecided(&self, members: &Members) -> bool {
+        let mut reports = self.reports.values();
+        let first = reports.next();
+        let differ = reports.any(|digest| Some(digest) != first);
+        differ && self.reports.keys().all(|node| self.integrity(*node, members) == Integrity::Undecided)
+    }
+
     pub(crate) fn integrity(&self, node: NodeId, members: &Members) -> Integrity {
         let mut votes: BTreeMap<u128, usize> = BTreeMap::new();
         for digest in self.reports.values() {
@@ -78,6 +86,7 @@ mod tests {
         assert_eq!(checkpoint.integrity(NodeId(1), &members), Integrity::Whole);
         assert!(checkpoint.report(NodeId(2), 7, 11, &members));
         assert_eq!(checkpoint.integrity(NodeId(1), &members), Integrity::Undecided);
+        assert!(checkpoint.is_undecided(&members));
         assert!(checkpoint.report(NodeId(3), 7, 11, &members));
         assert_eq!(checkpoint.integrity(NodeId(1), &members), Integrity::Minority);
         assert_eq!(checkpoint.integrity(NodeId(2), &members), Integrity::Majority);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::changes::Touched;
 use crate::command::Audit;
 use crate::digest::Feed;
-use crate::limits::{HISTORY_BYTES_PER_FILE, HISTORY_RECORDS_PER_FILE};
+use crate::limits::{HISTORY_BYTES_PER_FILE, HISTORY_RECORDS_PER_FILE, HISTORY_TAIL_RECORD_BYTES_MAX};
 use crate::orders::Order;
 use crate::{LogTime, Serial};
 
@@ -68,9 +68,12 @@ impl History {
     pub(crate) fn append(&mut self, record: HistoryRecord) {
         self.chain = chain(self.chain, [&record]);
         self.tail_touched.note(&record.serial);
-        self.tail_bytes += record.bytes();
+        let record_bytes = record.bytes();
+        self.tail_bytes += record_bytes;
         self.tail.push(record);
-        if self.tail.len() >= HISTORY_RECORDS_PER_FILE || self.tail_bytes >= HISTORY_BYTES_PER_FILE {
+        let is_long = record_bytes > HISTORY_TAIL_RECORD_BYTES_MAX;
+        if is_long || self.tail.len() >= HISTORY_RECORDS_PER_FILE || self.tail_bytes >= HISTORY_BYTES_PER_FILE
+        {
             self.seal();
         }
     }

@@ -88,6 +88,10 @@ pub const HISTORY_RECORDS_PER_FILE: usize = 4096;
 /// … or this many bytes of text in them, whichever comes first.
 pub const HISTORY_BYTES_PER_FILE: usize = 1024 * 1024;
 
+/// Longest record in the open end of the history, by what it counts for. One that is longer, an order of some hundred fills, ends its
+/// file at once: what is not in a file yet is kept as a row, and a store takes rows of 68 KiB.
+pub const HISTORY_TAIL_RECORD_BYTES_MAX: usize = 48 * 1024;
+
 /// Most digits of a quantity or a price, and how many of them may be behind the point. Eighteen is what chains reckon in; a sum of
 /// 28 digits then holds 10^8 of the largest before its last digits are rounded.
 pub const DECIMAL_DIGITS_MAX: usize = 20;
@@ -195,8 +199,11 @@ pub const ORDERS_MAX: usize = 200_000;
 /// How many of them may be settled. Beyond this the oldest go to the history before their day is over.
 pub const SETTLED_ORDERS_MAX: usize = 100_000;
 
-/// Most orders that go to the history with one command, so that many at a time do not stall `apply`.
-pub const ARCHIVED_PER_COMMAND_MAX: usize = 32;
+/// Most orders that go to the history with one entry, so that many at a time do not stall `apply`.
+pub const ARCHIVED_PER_ENTRY_MAX: usize = 64;
+
+/// Most orders whose wait is ended with one command, for the same reason; a leader that has more of them makes another tick.
+pub const HOLDS_ENDED_PER_COMMAND_MAX: usize = 256;
 
 /// Longest that an order may wait to be authorised.
 pub const HOLD_MS_MAX: u64 = 60 * 60 * 1000;
@@ -207,5 +214,6 @@ pub const REASON_BYTES: usize = 96;
 /// What the answer to something asked of an order may count for, in a transaction: every reason there is, from every scope.
 pub const ORDER_ANSWER_BYTES_MAX: usize = 40 * REASON_BYTES;
 
-/// What a record of trading counts for in a command, an estimate from above.
-pub const RECORD_BYTES: usize = 256;
+/// What a record of trading counts for in a command, besides names without a limit of their own: no less than it takes encoded. An
+/// instrument is two.
+pub const RECORD_BYTES: usize = 320;

@@ -419,12 +419,13 @@ fn one_order_more_than_there_may_be_is_refused() {
 #[test]
 fn more_settled_orders_than_there_may_be_go_before_their_day_is_over() {
     let log = Log::new(Limits::default());
-    let mut state = state_of(many(&log, SETTLED_ORDERS_MAX + 40, true));
-    for left in [8, 0, 0] {
-        state.apply(log.at, Command::harmless(Action::Tick));
+    let mut state = state_of(many(&log, SETTLED_ORDERS_MAX + 72, true));
+    // Some with each entry, however many commands it has.
+    for (offset, left) in [(0, 8), (1, 8), (0, 0), (0, 0)] {
+        state.apply(Position { offset, ..log.at }, Command::harmless(Action::Tick));
         assert_eq!(state.orders().settled_count(), SETTLED_ORDERS_MAX + left);
     }
-    assert_eq!((state.orders().len(), state.orders().tombstone_count()), (SETTLED_ORDERS_MAX, 40));
-    assert!(state.orders().get(OrderId(Serial(1039))).is_none(), "the oldest went");
-    assert!(state.orders().get(OrderId(Serial(1040))).is_some());
+    assert_eq!((state.orders().len(), state.orders().tombstone_count()), (SETTLED_ORDERS_MAX, 72));
+    assert!(state.orders().get(OrderId(Serial(1071))).is_none(), "the oldest went");
+    assert!(state.orders().get(OrderId(Serial(1072))).is_some());
 }

@@ -31,7 +31,9 @@ fn kind(reason: &Reason) -> String {
         Reason::NoReferencePrice => "no reference price".into(),
         Reason::KeyExpired => "key expired".into(),
         // Whoever keeps the orders says these: the check does not know what there is.
-        Reason::DuplicateKey(_) | Reason::NotInState | Reason::Full => "of the orders".into(),
+        Reason::DuplicateKey(_) | Reason::NotInState | Reason::NodesDiffer | Reason::Full => {
+            "of the orders".into()
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fn table(reason: &str) -> Option<(StatusCode, &'static str)> {
         "DUPLICATE_KEY" => (StatusCode::CONFLICT, "use a new key for another order"),
         "KEY_EXPIRED" => (StatusCode::CONFLICT, "use a new key"),
         "ORDER_STATE" => (StatusCode::CONFLICT, "GET /api/v1/orders/ID"),
-        "KILLED" | "MODE" | "BREAKER_OPEN" | "UNRECONCILED" => {
+        "KILLED" | "MODE" | "BREAKER_OPEN" | "UNRECONCILED" | "NODES_DIFFER" => {
             (StatusCode::CONFLICT, "wait until trading is allowed again, or send hold_ms with the order")
         }
         "FULL" => (StatusCode::INSUFFICIENT_STORAGE, "use keys that begin with their time"),

@@ -77,7 +77,12 @@ impl Failure {
             }
             Some(Reason::OrderState) => (Exit::Conflict, "tenure status"),
             Some(
-                Reason::Killed | Reason::Mode | Reason::BreakerOpen | Reason::Unreconciled | Reason::Full,
+                Reason::Killed
+                | Reason::Mode
+                | Reason::BreakerOpen
+                | Reason::Unreconciled
+                | Reason::NodesDiffer
+                | Reason::Full,
             ) => (Exit::Refused, "tenure status"),
             Some(Reason::InvalidOrder | Reason::AccountMode) => (Exit::Usage, "tenure --help"),
             Some(Reason::UnknownOrder | Reason::UnknownName) => (Exit::NotFound, "tenure status"),

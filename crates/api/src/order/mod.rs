@@ -201,10 +201,13 @@ fn result(view: View<'_>, answer: &OrderAnswer, key: Option<&StrategyKey>) -> v1
         OrderAnswer::Held { order, reasons } => (Some(*order), &reasons[..]),
         OrderAnswer::Denied { reasons, .. } | OrderAnswer::Refused { reasons } => (None, &reasons[..]),
     };
+    let order = id.map(|id| order(view, id, key));
+    // What waited when this was answered first may have gone on since.
+    let waits = order.as_ref().is_none_or(|order| order.status() == v1::OrderStatus::Intent);
     v1::OrderResult {
-        order: id.map(|id| order(view, id, key)),
+        order,
         existing: matches!(answer, OrderAnswer::Existing { .. }),
-        denials: denials(reasons),
+        denials: if waits { denials(reasons) } else { Vec::new() },
     }
 }
 

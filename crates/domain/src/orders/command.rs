@@ -104,12 +104,18 @@ impl OrderAction {
         }
     }
 
-    /// The bytes of its variable parts.
+    /// No less than its encoded size.
     pub fn bytes(&self) -> usize {
+        // Three decimals, a token, a time, and what goes around them.
+        const FIXED_BYTES: usize = 224;
         match self {
-            Self::Submit(submit) | Self::Replace(Replace { submit, .. }) => submit.intent.text_bytes(),
-            Self::Cancel(Cancel { by: Authority::Lease { lease, .. }, .. }) => lease.as_str().len(),
-            Self::Cancel(Cancel { by: Authority::Operator(audit), .. }) => audit.bytes(),
+            Self::Submit(submit) | Self::Replace(Replace { submit, .. }) => {
+                submit.intent.text_bytes() + FIXED_BYTES
+            }
+            Self::Cancel(Cancel { by: Authority::Lease { lease, .. }, .. }) => {
+                lease.as_str().len() + FIXED_BYTES
+            }
+            Self::Cancel(Cancel { by: Authority::Operator(audit), .. }) => audit.bytes() + FIXED_BYTES,
             Self::Report(report) => report.bytes(),
         }
     }

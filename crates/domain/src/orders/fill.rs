@@ -145,6 +145,13 @@ impl Fill {
         conflict
     }
 
+    /// No less than the encoded size of the fill in a report.
+    pub(super) fn told_bytes(&self, key: &FillKey) -> usize {
+        let asset = self.commission.as_ref().map_or(0, |commission| commission.asset.as_str().len());
+        // Three decimals, a time, and what goes around them.
+        key.trade.as_str().len() + key.venue_order_id.as_str().len() + asset + 176
+    }
+
     fn feed(&self, feed: &mut Feed) {
         self.quantity.feed(feed);
         self.price.feed(feed);

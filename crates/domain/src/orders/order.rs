@@ -174,12 +174,17 @@ impl Order {
         Ok(leads_to)
     }
 
-    /// To what status a request leads, or why it may not be made. What ended by a bot's word alone can be cancelled.
+    /// To what status a request leads, or why it may not be made. What ended by a bot's word alone can be cancelled, and what is at
+    /// the venue by that word alone cannot be replaced if the cluster sends it: it may still be on its way.
     pub fn allows(&self, request: Request, present: Present) -> Result<Status, Reason> {
-        let mut status = self.status(present);
-        if request == Request::Cancel && status.is_terminal() {
-            status = status::status(self, &self.venue, present);
-        }
+        let status = self.status(present);
+        let is_ours = self.authorization.is_some_and(|it| it.sender == Sender::Cluster);
+        let by_venue = match request {
+            Request::Submit => false,
+            Request::Cancel => status.is_terminal(),
+            Request::Replace => is_ours && !status.is_terminal(),
+        };
+        let status = if by_venue { status::status(self, &self.venue, present) } else { status };
         transition::next(status, request).ok_or(Reason::NotInState)
     }
 

@@ -31,6 +31,8 @@ pub enum Reason {
     BreakerOpen,
     /// The account has not been reconciled in the present term.
     Unreconciled,
+    /// Nodes differ in what they hold, and no majority says which of them is right.
+    NodesDiffer,
     /// A limit would be passed.
     Limit { limit: Limit, scope: LimitScope, allowed: Decimal, found: Decimal },
     /// Too many orders and cancels in a stretch of time; again after `retry_ms`, if nothing else is sent meanwhile.
@@ -162,6 +164,7 @@ impl Reason {
             Self::Mode(..) => "MODE",
             Self::BreakerOpen => "BREAKER_OPEN",
             Self::Unreconciled => "UNRECONCILED",
+            Self::NodesDiffer => "NODES_DIFFER",
             Self::Limit { .. }
             | Self::MessageRate { .. }
             | Self::Duplicate { .. }
@@ -182,6 +185,7 @@ impl Reason {
                 | Self::Mode(..)
                 | Self::BreakerOpen
                 | Self::Unreconciled
+                | Self::NodesDiffer
                 | Self::Limit { .. }
                 | Self::Duplicate { .. }
                 | Self::NoReferencePrice
@@ -190,7 +194,10 @@ impl Reason {
 
     /// Whether it may be gone in a while though the order stays the same.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Killed(_) | Self::Mode(..) | Self::BreakerOpen | Self::Unreconciled)
+        matches!(
+            self,
+            Self::Killed(_) | Self::Mode(..) | Self::BreakerOpen | Self::Unreconciled | Self::NodesDiffer
+        )
     }
 }
 
@@ -208,6 +215,9 @@ impl fmt::Display for Reason {
             Self::Killed(scope) => write!(f, "the kill switch of {scope} is engaged"),
             Self::Mode(scope, mode) => write!(f, "the mode of {scope} is {mode}"),
             Self::BreakerOpen => f.write_str("the breaker of the venue is open"),
+            Self::NodesDiffer => {
+                f.write_str("nodes differ in what they hold, and no majority says which is right: see `tenure status`")
+            }
             Self::Unreconciled => f.write_str("the account has not been reconciled since the last change of leadership"),
             Self::Limit { limit, scope, allowed, found } => write!(f, "{limit} of {scope}: {found}, and {allowed} is allowed"),
             Self::MessageRate { scope, count, per_ms, retry_ms } => write!(

@@ -174,13 +174,20 @@ impl Report {
         faults
     }
 
-    /// The bytes of its variable parts, an estimate.
+    /// No less than its encoded size.
     pub fn bytes(&self) -> usize {
-        let trades = match &self.fact {
-            Fact::Trades(trades) => trades.len() * (2 * NAME_BYTES_MAX),
-            _ => 2 * REPORT_TEXT_BYTES_MAX,
+        let rejection = |why: &Rejection| why.code.as_str().len() + why.message.as_str().len();
+        let fact = match &self.fact {
+            Fact::Trades(trades) => trades.iter().map(|(key, fill)| fill.told_bytes(key)).sum(),
+            Fact::Status { status: VenueStatus::Expired(reason), .. } => reason.as_str().len(),
+            Fact::Status { status: VenueStatus::Rejected(why), .. }
+            | Fact::Refused(why)
+            | Fact::Cancel { outcome: CancelOutcome::Refused(why), .. } => rejection(why),
+            _ => 0,
         };
-        self.account.as_str().len() + self.symbol.as_str().len() + trades
+        // Names of the order, its terms, numbers, and what goes around them.
+        let fixed = 2 * NAME_BYTES_MAX + 256;
+        self.account.as_str().len() + self.symbol.as_str().len() + fixed + fact
     }
 
     /// All names of the venue's for the order that it gives.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::State;
 use crate::history::Recorded;
 use crate::limits::{
-    ARCHIVED_PER_COMMAND_MAX, HOLD_MS_MAX, ORDERS_MAX, SETTLED_MS, SETTLED_ORDERS_MAX, TOMBSTONES_MAX,
+    ARCHIVED_PER_ENTRY_MAX, HOLD_MS_MAX, HOLDS_ENDED_PER_COMMAND_MAX, ORDERS_MAX, SETTLED_MS,
+    SETTLED_ORDERS_MAX, TOMBSTONES_MAX,
 };
 use crate::orders::command::{Authority, Cancel, OrderAnswer, Replace, Signing, Submit};
 use crate::orders::id::{ClientOrderId, OrderId};
@@ -105,6 +106,7 @@ impl State {
         match Verdict::of(&reasons, hold_ms > 0) {
             Verdict::Hold => {
                 order.held_until = Some(self.now.plus_ms(hold_ms));
+                self.count_messages(&order, 1);
                 self.put_order(order);
                 OrderAnswer::Held { order: id, reasons }
             }
@@ -125,7 +127,18 @@ impl State {
 
     fn check(&self, at: Position, intent: &Intent, sender: Sender, wall_ms: i64) -> Checked {
         let lease = self.lease_of(&intent.lease);
-        self.trading.desk(&self.exposures).submit(intent, &self.request(at, sender, lease.as_ref(), wall_ms))
+        let request = self.request(at, sender, lease.as_ref(), wall_ms);
+        self.with_agreement(self.trading.desk(&self.exposures).submit(intent, &request))
+    }
+
+    /// While nodes differ and no majority says who is right, nobody knows what is authorised.
+    fn with_agreement(&self, checked: Checked) -> Checked {
+        if !self.checkpoint.is_undecided(&self.members) {
+            return checked;
+        }
+        let mut reasons = checked.err().unwrap_or_default();
+        reasons.push(Reason::NodesDiffer);
+        Err(reasons)
     }
 
     fn request<'a>(
@@ -267,11 +280,13 @@ impl State {
 
 // What time brings.
 impl State {
-    /// Denies what has waited long enough, each under a serial of its own.
+    /// Denies what has waited long enough, some at a time, each under a serial of its own.
     pub(super) fn end_holds(&mut self) {
-        while let Some((until, id)) = self.orders.next_hold_end()
-            && until <= self.now
-        {
+        for _ in 0..HOLDS_ENDED_PER_COMMAND_MAX {
+            let Some((until, id)) = self.orders.next_hold_end() else { return };
+            if until > self.now {
+                return;
+            }
             self.serial = self.serial.next();
             let mut order = (**self.orders.get(id).expect("what waits is there")).clone();
             order.deny(Denial::Expired, self.serial, self.now);
@@ -279,9 +294,12 @@ impl State {
         }
     }
 
-    /// Moves what was settled a day ago to the history, some at a time, each under a serial of its own.
+    /// Moves what was settled a day ago to the history, some with each entry, each under a serial of its own.
     pub(super) fn archive_settled(&mut self, at: Position) {
-        for _ in 0..ARCHIVED_PER_COMMAND_MAX {
+        if at.offset > 0 {
+            return;
+        }
+        for _ in 0..ARCHIVED_PER_ENTRY_MAX {
             let Some((since, id)) = self.orders.first_settled() else { return };
             let is_due = since.plus_ms(SETTLED_MS) <= self.now;
             if !is_due && self.orders.settled_count() <= SETTLED_ORDERS_MAX {

@@ -22,23 +22,26 @@ impl State {
             return Ok(refused(faults));
         }
         let known = self.meant_by(report).map(|row| (**row).clone());
+        let mut weight = Weight::Evidence;
         let answer = match known {
             Some(mut order) => {
-                let id = order.id;
-                if order.report(report, self.weight_of_bots(&order), self.serial, self.now) {
+                let (id, bots) = (order.id, self.weight_of_bots(&order));
+                weight = report.weight(bots);
+                if order.report(report, bots, self.serial, self.now) {
                     self.put_order(order);
                 }
                 OrderAnswer::Reported { order: id }
             }
             None => self.report_of_external(report),
         };
-        if let OrderAnswer::Reported { .. } = answer {
+        if let (OrderAnswer::Reported { .. }, Weight::Evidence) = (&answer, weight) {
             self.observe(report);
         }
         Ok(Answer::Order(Box::new(answer)))
     }
 
-    /// What it says of prices, new or not: what counts must not depend on what came first.
+    /// What it says of prices, new or not: what counts must not depend on what came first. A hint moves no price that others are
+    /// held against.
     fn observe(&mut self, report: &Report) {
         let Fact::Trades(trades) = &report.fact else { return };
         let Self { trading, trading_touched, .. } = self;

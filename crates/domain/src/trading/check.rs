@@ -92,8 +92,8 @@ impl Desk<'_> {
         request: &Request<'_>,
     ) -> Result<Option<Valuation>, Vec<Reason>> {
         let cancel = Cancel { order: replaced, lease: &intent.lease, token: intent.token };
-        let mut reasons = unlike(replaced, intent);
-        reasons.extend(self.cancelling(&cancel, request));
+        let mut reasons = self.cancelling(&cancel, request);
+        reasons.extend(unlike(replaced, intent));
         let weight = if is_withdrawn { Weight::NEW } else { Weight::REPLACING };
         let order = self.order(intent, request, weight);
         match order {
@@ -119,11 +119,13 @@ impl Desk<'_> {
 
     /// All but the message rate.
     fn cancelling(&self, cancel: &Cancel<'_>, request: &Request<'_>) -> Vec<Reason> {
-        let (records, mut reasons) = self.records(cancel.order);
+        let (records, unknown) = self.records(cancel.order);
+        let mut reasons = Vec::from_iter(fenced(records, cancel.lease, cancel.token, request));
         // What may no longer be traded may still be cancelled.
-        reasons.retain(|reason| matches!(reason, Reason::Unknown(Field::Account | Field::Strategy)));
+        let is_nobodys =
+            |reason: &Reason| matches!(reason, Reason::Unknown(Field::Account | Field::Strategy));
+        reasons.extend(unknown.into_iter().filter(is_nobodys));
         reasons.extend(of_the_other_mode(records, request));
-        reasons.extend(fenced(records, cancel.lease, cancel.token, request));
         let modes = self.modes(records, cancel.order);
         reasons.extend(modes.into_iter().filter(|it| matches!(it, Reason::Mode(_, Mode::Halted))));
         reasons
@@ -135,15 +137,16 @@ impl Desk<'_> {
         request: &Request<'_>,
         weight: Weight,
     ) -> Result<Option<Valuation>, Vec<Reason>> {
-        let mut reasons = Vec::from_iter(key_fault(intent, request.wall_ms));
+        // First of all: whoever is fenced must stop, whatever else is wrong.
+        let (records, unknown) = self.records(intent);
+        let mut reasons = Vec::from_iter(fenced(records, &intent.lease, intent.token, request));
+        reasons.extend(key_fault(intent, request.wall_ms));
         let faults = intent.faults();
         let is_reckonable = faults.is_empty();
         reasons.extend(faults);
-        let (records, unknown) = self.records(intent);
         reasons.extend(unknown);
         reasons.extend(of_the_other_mode(records, request));
         reasons.extend(records.instrument.into_iter().flat_map(|instrument| instrument.faults(intent)));
-        reasons.extend(fenced(records, &intent.lease, intent.token, request));
         reasons.extend(self.stopped(records, intent, request.term));
         reasons.extend(self.too_fast(intent, weight, request.now));
         reasons.extend(self.too_many(intent, weight));

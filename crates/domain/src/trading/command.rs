@@ -44,13 +44,13 @@ pub enum TradingAnswer {
 }
 
 impl TradingAction {
-    /// The bytes of its variable parts; of a configuration an estimate.
+    /// No less than its encoded size.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Configure { draft, audit, .. } => draft.bytes() + audit.bytes(),
             Self::SetKillSwitch { audit, .. }
             | Self::SetMode { audit, .. }
-            | Self::SetBreaker { audit, .. } => NAME_BYTES_MAX + audit.bytes(),
+            | Self::SetBreaker { audit, .. } => 2 * NAME_BYTES_MAX + audit.bytes(),
             Self::RecordReconciled { account, .. } => account.as_str().len(),
             Self::RollDay(_) => 0,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::digest::Feed;
-use crate::limits::RECORD_BYTES;
+use crate::limits::{NAME_BYTES_MAX, RECORD_BYTES};
 use crate::trading::account::Account;
 use crate::trading::limits::Limits;
 use crate::trading::scope::{LimitKey, Owner, Subject};
@@ -26,13 +26,20 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The bytes of its variable parts, an estimate.
+    /// No less than its encoded size.
     pub(crate) fn bytes(&self) -> usize {
-        let instruments: usize = self.venues.iter().map(|venue| venue.symbols.len()).sum();
-        let limits = self.accounts.iter().map(|account| 1 + account.symbol_limits.len());
-        let strategies = self.strategies.iter();
-        let more = strategies.map(|it| 1 + it.accounts.len() + it.symbols.len() + it.symbol_limits.len());
-        (self.venues.len() + instruments + limits.sum::<usize>() + more.sum::<usize>()) * RECORD_BYTES
+        let limits = |by_symbol: &BTreeMap<Symbol, Limits>| (1 + by_symbol.len()) * RECORD_BYTES;
+        let venues = self.venues.iter().map(|venue| (1 + venue.symbols.len()) * 2 * RECORD_BYTES);
+        let accounts = self.accounts.iter().map(|account| {
+            let lease = account.lease.as_ref().map_or(0, |lease| lease.as_str().len());
+            RECORD_BYTES + lease + limits(&account.symbol_limits)
+        });
+        let strategies = self.strategies.iter().map(|strategy| {
+            let names = strategy.accounts.len() + strategy.symbols.len();
+            let names = names * (NAME_BYTES_MAX + 4) + strategy.lease.as_str().len();
+            RECORD_BYTES + names + limits(&strategy.symbol_limits)
+        });
+        venues.sum::<usize>() + accounts.sum::<usize>() + strategies.sum::<usize>()
     }
 }
 

@@ -67,6 +67,7 @@ impl From<&Reason> for log::Reason {
             Reason::KeyExpired => Kind::KeyExpired(PLAIN),
             Reason::NotInState => Kind::NotInState(PLAIN),
             Reason::Full => Kind::Full(PLAIN),
+            Reason::NodesDiffer => Kind::NodesDiffer(PLAIN),
         };
         Self { reason: Some(kind) }
     }
@@ -111,6 +112,7 @@ impl TryFrom<log::Reason> for Reason {
             Kind::KeyExpired(PLAIN) => Self::KeyExpired,
             Kind::NotInState(PLAIN) => Self::NotInState,
             Kind::Full(PLAIN) => Self::Full,
+            Kind::NodesDiffer(PLAIN) => Self::NodesDiffer,
         })
     }
 }

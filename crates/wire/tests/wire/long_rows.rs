@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::command::Audit;
 use domain::image::{Configured, TradingRecords};
-use domain::limits::FILLS_PER_ORDER_MAX;
+use domain::limits::{FILLS_PER_ORDER_MAX, TRADES_PER_REPORT_MAX};
+use domain::orders::command::OrderAction;
 use domain::orders::evidence::Evidence;
 use domain::orders::fill::{Commission, Fill, FillKey, Fills};
 use domain::orders::order::Origin;
-use domain::orders::{Intent, Order, OrderId};
+use domain::orders::report::{OrderName, Terms, Witness};
+use domain::orders::{Fact, Intent, Order, OrderId, OrderType, Report, Side, Tag, TimeInForce};
+use domain::trading::command::TradingAction;
 use domain::trading::configuration::{Configuration, Draft};
 use domain::trading::counters::PositionKey;
 use domain::trading::venue::{Instrument, Venue};
-use domain::{Changes, Digest, Image, RowCounts, Serial};
+use domain::{Action, Changes, Command, Digest, Image, RowCounts, Serial};
+use proptest::prelude::*;
+use prost::Message;
 use wire::image::BLOCK_BYTES;
-use wire::{StateDecoder, StoredRow};
+use wire::{StateDecoder, StoredRow, log};
 
-use crate::desk;
+use crate::{any, desk};
 
 /// What a state store takes as one value.
 const STORE_VALUE_BYTES_MAX: usize = 68 * 1024;
@@ -121,7 +127,7 @@ fn configured(symbols: usize) -> Configured {
         quantity_min: number(),
         quantity_max: number(),
         notional_min: number(),
-        order_types: domain::orders::OrderType::ALL.into(),
+        order_types: OrderType::ALL.into(),
         reference_price: Some(number()),
         contract_size: number(),
     };
@@ -172,4 +178,62 @@ fn counters_that_begin_anew_are_written_over_those_that_were() {
     let nothing_new = Changes { trading: None, everything: false, ..Changes::from(Image::default()) };
     store.apply(&nothing_new);
     assert_eq!(store.parts_of("trading"), 1, "it stays though nothing was written");
+}
+
+/// What a leader counts for a command when it fills an entry: `consensus` adds this to the action's own.
+const COMMAND_BYTES: usize = 64;
+
+fn holds_what_it_counts_for(action: Action) {
+    let counted = COMMAND_BYTES + action.bytes();
+    let encoded = log::Command::from(&Command::harmless(action)).encoded_len();
+    assert!(encoded <= counted, "{encoded} bytes, and it counts for {counted}");
+}
+
+/// An entry that was filled by less than it takes would end its leader, and then the next.
+#[test]
+fn nothing_takes_more_of_an_entry_than_it_counts_for() {
+    let fills = many_fills();
+    let trades = fills.by_key.into_iter().take(TRADES_PER_REPORT_MAX).collect();
+    let report = Report {
+        account: desk::name(&"a".repeat(64)),
+        symbol: desk::name(&"s".repeat(64)),
+        order: OrderName::Venue(desk::name(&"o".repeat(64))),
+        by: Witness::Venue,
+        venue_ms: Some(i64::MIN),
+        venue_order_id: Some(desk::name(&"v".repeat(64))),
+        terms: Some(Terms {
+            side: Side::Sell,
+            order_type: Some(OrderType::TakeProfitLimit),
+            time_in_force: Some(TimeInForce::Fok),
+            quantity: Some(desk::number("12345678901234567.890")),
+            price: Some(desk::number("12345678901234567.890")),
+        }),
+        fact: Fact::Trades(trades),
+    };
+    holds_what_it_counts_for(Action::Order(Box::new(OrderAction::Report(report))));
+    let configured = configured(500);
+    let (draft, tag) = (configured.configuration.draft(), configured.tag);
+    let audit = Box::new(Audit {
+        wall_ms: i64::MIN,
+        actor: String::new(),
+        action: String::new(),
+        subject: String::new(),
+        reason: String::new(),
+    });
+    holds_what_it_counts_for(Action::Trading(Box::new(TradingAction::Configure { draft, tag, audit })));
+}
+
+proptest! {
+    #[test]
+    fn no_request_takes_more_of_an_entry_than_it_counts_for(action in any::orders::order_action()) {
+        holds_what_it_counts_for(Action::Order(Box::new(action)));
+    }
+
+    #[test]
+    fn no_configuration_takes_more_of_an_entry_than_it_counts_for(draft in any::trading::draft()) {
+        let text = String::new;
+        let audit = Box::new(Audit { wall_ms: 0, actor: text(), action: text(), subject: text(), reason: text() });
+        let configure = TradingAction::Configure { draft, tag: Tag::of(7), audit };
+        holds_what_it_counts_for(Action::Trading(Box::new(configure)));
+    }
 }

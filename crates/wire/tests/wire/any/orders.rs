@@ -353,6 +353,7 @@ pub(crate) fn reason() -> BoxedStrategy<Reason> {
         Reason::KeyExpired,
         Reason::NotInState,
         Reason::Full,
+        Reason::NodesDiffer,
     ];
     let limit = (select(Limit::ALL.to_vec()), limit_scope(), decimal(), decimal());
     let rate = (limit_scope(), any::<u32>(), any::<u64>(), any::<u64>());
