@@ -17,6 +17,7 @@
 //! | `venue KEY FACT…`, `bot KEY FACT…` | a report, as in `tests/orders.rs`; `as=client` names the order so. Without KEY, `as=venue` names it by the `id=V`, `client=TEXT` by a client order id of whatever cluster; `account=A`, `symbol=S` are those of another |
 //! | `kill SCOPE [NAME]`, `unkill …`, `mode SCOPE [NAME] MODE`, `breaker VENUE open\|closed`, each with `reason=TEXT` | switches |
 //! | `reconcile ACCOUNT [term=N]`, `roll DAY`, `tick` | what the cluster does |
+//! | `members NODE…`, `checkpoint`, `digest NODE HEX` | the group, and what its nodes hold |
 //! | `limit …`, `venues …`, `symbol …`, `account …`, `strategy …`, `twice`, `drop …` | changes the draft, as in `tests/trading.rs`; `limit` configures too |
 //! | `configure [tag=TAG]` | makes the draft the configuration |
 //! | `multi`, then commands, then `exec` | a transaction of them |
@@ -35,7 +36,9 @@ use domain::orders::{Fact, Order, OrderId, Report};
 use domain::trading::account::AccountMode;
 use domain::trading::command::{TradingAction, TradingAnswer};
 use domain::trading::{Day, LimitKey, Owner, PositionKey};
-use domain::{Action, Answer, Command, Lease, LogTime, Outcome, Position, Recorded, Serial, Stamp, State};
+use domain::{
+    Action, Answer, Command, Lease, LogTime, NodeId, Outcome, Position, Recorded, Serial, Stamp, State,
+};
 use goldenscript::{ArgumentConsumer, Runner};
 
 use crate::desk::{TestDesk, lease_name, name, token};
@@ -54,6 +57,7 @@ scripts! { Script, "tests/desk_log",
     keys
     leases
     message_rate
+    nodes_differ
     replace
     reports
     sums
@@ -201,6 +205,16 @@ impl Script {
     fn action(&mut self, command: &str, args: &mut ArgumentConsumer<'_>) -> Result<Action> {
         Ok(match command {
             "tick" => Action::Tick,
+            "members" => {
+                let voters = std::iter::from_fn(|| args.next_pos()).map(|node| Ok(NodeId(number(node)?)));
+                Action::Members { voters: voters.collect::<Result<_>>()?, learners: vec![] }
+            }
+            "checkpoint" => Action::Checkpoint,
+            "digest" => {
+                let node = NodeId(number(next(args)?)?);
+                let digest = u128::from_str_radix(next(args)?, 16)?;
+                Action::ReportDigest { node, checkpoint: self.state.checkpoint().index, digest }
+            }
             "exec" => Action::Transaction { guards: vec![], actions: self.queue.take().ok_or("no multi")? },
             "take" => {
                 let (lease, holder) = (next(args)?, next(args)?);

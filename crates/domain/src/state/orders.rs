@@ -251,7 +251,8 @@ impl State {
         let desk = self.trading.desk(&self.exposures);
         let leads_to = canceled.allows(transition::Request::Replace, self.present(at));
         let is_withdrawn = leads_to == Ok(Status::Denied);
-        let mut checked = self.with_room(desk.replace(replaced, is_withdrawn, &intent, &request));
+        let mut checked =
+            self.with_agreement(self.with_room(desk.replace(replaced, is_withdrawn, &intent, &request)));
         if let Err(reason) = leads_to {
             let mut reasons = checked.err().unwrap_or_default();
             reasons.push(reason);
