@@ -211,8 +211,12 @@ pub const HOLD_MS_MAX: u64 = 60 * 60 * 1000;
 /// What a reason counts for in memory, in an answer that is remembered.
 pub const REASON_BYTES: usize = 96;
 
-/// What the answer to something asked of an order may count for, in a transaction: every reason there is, from every scope.
-pub const ORDER_ANSWER_BYTES_MAX: usize = 40 * REASON_BYTES;
+/// What the answer to something asked of an order may count for, in a transaction: every reason there is, from every scope, some 50. Of
+/// twenty of them there is room.
+pub const ORDER_ANSWER_BYTES_MAX: usize = 60 * REASON_BYTES;
+
+/// What the answer to a report may count for: all that can be wrong with one.
+pub const REPORT_ANSWER_BYTES_MAX: usize = 8 * REASON_BYTES;
 
 /// What a record of trading counts for in a command, besides names without a limit of their own: no less than it takes encoded. An
 /// instrument is two.

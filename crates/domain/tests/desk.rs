@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use domain::orders::id::OrderId;
 use domain::orders::intent::{Intent, OrderType, Side, TimeInForce};
 use domain::orders::reason::Reason;
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::orders::report::Weight;
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::counters::LastTrade;
 use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
@@ -244,7 +245,7 @@ pub(crate) fn account(id: &str, venue: &str) -> Account {
         mode: AccountMode::Gateway,
         lease: None,
         window_ms: 2000,
-        bot_reports: BotReports::Hint,
+        bot_reports: Weight::Hint,
         reconciliation: true,
         limits: Limits::default(),
         symbol_limits: BTreeMap::new(),

@@ -8,7 +8,8 @@ use domain::limits::{
 };
 use domain::orders::intent::{OrderType, Side};
 use domain::orders::reason::Mode;
-use domain::trading::account::{AccountMode, BotReports};
+use domain::orders::report::Weight;
+use domain::trading::account::AccountMode;
 use domain::trading::counters::LastTrade;
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::venue::Venue;
@@ -161,7 +162,7 @@ fn every_field_of_a_configuration_is_in_its_digest_and_in_the_difference() {
         |it| it.accounts[0].mode = AccountMode::Direct,
         |it| it.accounts[0].lease = Some(lease_name("desk")),
         |it| it.accounts[0].window_ms = 7,
-        |it| it.accounts[0].bot_reports = BotReports::Evidence,
+        |it| it.accounts[0].bot_reports = Weight::Evidence,
         |it| it.accounts[0].reconciliation = false,
         |it| it.accounts[0].symbol_limits = BTreeMap::new(),
         |it| it.strategies[0].accounts = [name("alt")].into(),

@@ -20,7 +20,8 @@ use std::fmt::Write as _;
 
 use domain::orders::intent::{Intent, OrderType, Side, TimeInForce};
 use domain::orders::reason::{Mode, Reason};
-use domain::trading::account::{AccountMode, BotReports};
+use domain::orders::report::Weight;
+use domain::trading::account::AccountMode;
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::venue::Venue;
 use domain::trading::{Day, Owner, Subject};
@@ -336,8 +337,7 @@ impl Script {
             it.reconciliation = it.mode.reconciliation_default();
         }
         if let Some(reports) = args.take_key("bot_reports") {
-            it.bot_reports =
-                BotReports::ALL.into_iter().find(|it| it.as_str() == reports).ok_or("no word")?;
+            it.bot_reports = Weight::ALL.into_iter().find(|it| it.as_str() == reports).ok_or("no word")?;
         }
         it.lease = args.take_key("lease").map(lease_name).or(it.lease.take());
         it.window_ms = args.take_key("window_ms").map(number).transpose()?.unwrap_or(it.window_ms);

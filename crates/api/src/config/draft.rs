@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use domain::limits::WINDOW_MS_DEFAULT;
+use domain::orders::report::Weight;
 use domain::trading::Draft;
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::strategy::Strategy;
 use domain::trading::venue::{Instrument, Venue};
@@ -97,7 +98,7 @@ fn account(account: &v1::Account, faults: &mut Faults) -> Option<Account> {
         mode,
         lease: lease.flatten(),
         window_ms: account.window_ms.unwrap_or(WINDOW_MS_DEFAULT),
-        bot_reports: if account.trust_bot_reports { BotReports::Evidence } else { BotReports::Hint },
+        bot_reports: if account.trust_bot_reports { Weight::Evidence } else { Weight::Hint },
         reconciliation: account.reconciliation.unwrap_or(mode.reconciliation_default()),
         limits: limits_of_all,
         symbol_limits,
@@ -197,7 +198,7 @@ fn account_to_wire(account: &Account) -> v1::Account {
         mode: mode.into(),
         lease: account.lease.as_ref().map(ToString::to_string),
         window_ms: Some(account.window_ms),
-        trust_bot_reports: account.bot_reports == BotReports::Evidence,
+        trust_bot_reports: account.bot_reports == Weight::Evidence,
         reconciliation: Some(account.reconciliation),
         limits: Some(limits_to_wire(&account.limits)),
         symbol_limits: symbol_limits_to_wire(&account.symbol_limits),

@@ -1,5 +1,6 @@
 use api::Reason;
 use domain::orders::reason::Mode;
+use domain::orders::report::Weight;
 use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::TradingAction;
 use domain::trading::{Draft, Subject};
@@ -134,7 +135,7 @@ async fn an_order_that_is_not_there_or_has_ended_is_not_canceled() {
 
     let evidence = changed("bots", |it| {
         assert_eq!(it.mode, AccountMode::Direct);
-        it.bot_reports = domain::trading::account::BotReports::Evidence;
+        it.bot_reports = Weight::Evidence;
     });
     world.configure(evidence).await;
     let order = world.authorized("k1").await;

@@ -10,9 +10,10 @@ use api::Orders;
 use consensus::environment::{BoxFuture, Clock, Connect, Random, Socket, Spawn};
 use consensus::{Environment, Member, Options, Replica, Start, Timeouts};
 use domain::command::Audit;
+use domain::orders::report::Weight;
 use domain::orders::{OrderType, Tag};
 use domain::trading::Draft;
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::{TradingAction, TradingAnswer};
 use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
@@ -224,7 +225,7 @@ pub(crate) fn draft() -> Draft {
         mode,
         lease: None,
         window_ms: 2000,
-        bot_reports: BotReports::Hint,
+        bot_reports: Weight::Hint,
         reconciliation: false,
         limits: Limits::default(),
         symbol_limits: Default::default(),

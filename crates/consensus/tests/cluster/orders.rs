@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::orders::command::{OrderAction, OrderAnswer, Submit};
 use domain::orders::order::Sender;
+use domain::orders::report::Weight;
 use domain::orders::report::{Fact, OrderName, Report, VenueStatus, Witness};
 use domain::orders::{Intent, OrderId, OrderType, Present, Reason, Side, Status, Tag, TimeInForce};
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::{TradingAction, TradingAnswer};
 use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
@@ -31,7 +32,7 @@ fn account(id: &str, mode: AccountMode) -> Account {
         mode,
         lease: None,
         window_ms: 2_000,
-        bot_reports: BotReports::Evidence,
+        bot_reports: Weight::Evidence,
         reconciliation: mode.reconciliation_default(),
         limits: Limits { open_orders_max: Some(3), ..Limits::default() },
         symbol_limits: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use crate::command::Audit;
 use crate::digest::Feed;
-use crate::limits::REASON_BYTES;
+use crate::limits::{ORDER_ANSWER_BYTES_MAX, REASON_BYTES, REPORT_ANSWER_BYTES_MAX};
 use crate::orders::id::{ClientOrderId, OrderId};
 use crate::orders::intent::Intent;
 use crate::orders::order::Sender;
@@ -117,6 +117,14 @@ impl OrderAction {
             }
             Self::Cancel(Cancel { by: Authority::Operator(audit), .. }) => audit.bytes() + FIXED_BYTES,
             Self::Report(report) => report.bytes(),
+        }
+    }
+
+    /// What its answer may count for at most.
+    pub(crate) fn answer_bytes_max(&self) -> usize {
+        match self {
+            Self::Submit(_) | Self::Cancel(_) | Self::Replace(_) => ORDER_ANSWER_BYTES_MAX,
+            Self::Report(_) => REPORT_ANSWER_BYTES_MAX,
         }
     }
 

@@ -236,6 +236,10 @@ impl fmt::Debug for Text {
 }
 
 words! {
+    Weight {
+        Hint => "hint",
+        Evidence => "evidence",
+    }
     UnknownCause {
         Timeout => "timeout",
         Reset => "reset",

@@ -42,8 +42,8 @@ impl State {
         self.freeze().image()
     }
 
-    /// What an image can be made of elsewhere. The time that this takes is that of copying the keys: about 10 ms for
-    /// as many as there may be.
+    /// What an image can be made of elsewhere. The time that this takes is that of copying the keys, about 10 ms for as many as there
+    /// may be, and the tombstones of orders; orders are shared.
     pub fn freeze(&self) -> Frozen {
         let image = Image {
             keys: self.keys.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),

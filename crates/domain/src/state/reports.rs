@@ -9,7 +9,6 @@ use crate::orders::order::Order;
 use crate::orders::reason::{Field, Reason};
 use crate::orders::report::{Fact, OrderName, Report, Weight, Witness};
 use crate::orders::table::Row;
-use crate::trading::account::BotReports;
 use crate::trading::counters::LastTrade;
 use crate::{Answer, Refusal, VenueOrderId};
 
@@ -97,9 +96,7 @@ impl State {
     }
 
     fn weight_of_bots(&self, order: &Order) -> Weight {
-        match self.trading.configuration.account(order.account()).map(|account| account.bot_reports) {
-            Some(BotReports::Evidence) => Weight::Evidence,
-            Some(BotReports::Hint) | None => Weight::Hint,
-        }
+        let account = self.trading.configuration.account(order.account());
+        account.map_or(Weight::Hint, |account| account.bot_reports)
     }
 }

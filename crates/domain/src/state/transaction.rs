@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
 use crate::limits::{
-    INNER_ANSWER_BYTES, KEYS_MAX, ORDER_ANSWER_BYTES_MAX, TRANSACTION_ACTIONS_MAX,
-    TRANSACTION_ANSWER_BYTES_MAX, TRANSACTION_GUARDS_MAX,
+    INNER_ANSWER_BYTES, KEYS_MAX, TRANSACTION_ACTIONS_MAX, TRANSACTION_ANSWER_BYTES_MAX,
+    TRANSACTION_GUARDS_MAX,
 };
 use crate::{Action, Answer, Entry, Guard, Key, Position, Refusal};
 
@@ -59,8 +59,8 @@ impl State {
                 let copied = may_hold(from, 0);
                 may_hold(to, copied);
             }
-            if matches!(action, Action::Order(_)) {
-                sum += ORDER_ANSWER_BYTES_MAX;
+            if let Action::Order(order) = action {
+                sum += order.answer_bytes_max();
             }
             sum += INNER_ANSWER_BYTES + action.tells().map_or(0, |key| may_hold(key, 0));
         }

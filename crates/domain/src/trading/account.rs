@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::digest::Feed;
+use crate::orders::report::Weight;
 use crate::trading::limits::{Limits, feed_limits};
 use crate::words::words;
 use crate::{AccountId, LeaseName, Symbol, VenueId};
@@ -17,7 +18,8 @@ pub struct Account {
     pub lease: Option<LeaseName>,
     /// How long after its authorisation an order may enter the venue, in milliseconds.
     pub window_ms: u64,
-    pub bot_reports: BotReports,
+    /// What it counts for when a bot says what became of an order.
+    pub bot_reports: Weight,
     /// Whether it must have been compared with its venue in the present term before anything is sent.
     pub reconciliation: bool,
     pub limits: Limits,
@@ -33,23 +35,10 @@ pub enum AccountMode {
     Direct,
 }
 
-/// What it counts for when a bot says what became of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BotReports {
-    /// Nothing is settled by it until the venue says so.
-    Hint,
-    /// As if the venue had said it.
-    Evidence,
-}
-
 words! {
     AccountMode {
         Gateway => "gateway",
         Direct => "direct",
-    }
-    BotReports {
-        Hint => "hint",
-        Evidence => "evidence",
     }
 }
 

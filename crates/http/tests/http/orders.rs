@@ -1,6 +1,7 @@
 use domain::command::Audit;
+use domain::orders::report::Weight;
 use domain::orders::{OrderType, Tag};
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::TradingAction;
 use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
@@ -47,7 +48,7 @@ fn draft() -> Draft {
         mode,
         lease: None,
         window_ms: 2000,
-        bot_reports: BotReports::Hint,
+        bot_reports: Weight::Hint,
         reconciliation: false,
         limits: Limits::default(),
         symbol_limits: Default::default(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::image::Configured;
 use domain::orders::intent::OrderType;
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::orders::report::Weight;
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::configuration::{Configuration, Draft};
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::strategy::Strategy;
@@ -19,7 +20,7 @@ use crate::{DecodeError, log};
 
 alike! {
     AccountMode as AccountMode { Gateway, Direct }
-    BotReports as BotReports { Hint, Evidence }
+    Weight as BotReports { Hint, Evidence }
 }
 
 impl From<&Draft> for log::Configuration {

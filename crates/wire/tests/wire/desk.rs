@@ -7,10 +7,11 @@ use domain::image::{Configured, TradingRecords};
 use domain::orders::evidence::{CancelEvidence, Ends, Evidence};
 use domain::orders::fill::{Commission, Fill, FillKey, Fills};
 use domain::orders::order::{Authorization, Order, Origin, Sender};
+use domain::orders::report::Weight;
 use domain::orders::report::{Rejection, Terms, Text, UnknownCause};
 use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::orders::{Intent, OrderId, OrderType, Side, Tag, TimeInForce};
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::configuration::{Configuration, Day, Draft};
 use domain::trading::counters::{Counters, LastTrade, NotionalKey, PositionKey};
 use domain::trading::limits::{Limits, MessageRate};
@@ -196,7 +197,7 @@ pub(crate) fn draft() -> Draft {
             mode: AccountMode::Direct,
             lease: Some(lease()),
             window_ms: 2000,
-            bot_reports: BotReports::Evidence,
+            bot_reports: Weight::Evidence,
             reconciliation: true,
             limits: limits(),
             symbol_limits: symbol_limits(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::image::{Configured, TradingRecords};
 use domain::orders::reason::Mode;
-use domain::trading::account::{Account, AccountMode, BotReports};
+use domain::orders::report::Weight;
+use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::{TradingAction, TradingAnswer};
 use domain::trading::configuration::{Configuration, Day, Draft, Problem};
 use domain::trading::counters::{Counters, LastTrade, NotionalKey, PositionKey};
@@ -79,7 +80,7 @@ fn venue() -> impl Strategy<Value = Venue> {
 }
 
 fn account() -> BoxedStrategy<Account> {
-    let kind = (select(AccountMode::ALL.to_vec()), select(BotReports::ALL.to_vec()), any::<bool>());
+    let kind = (select(AccountMode::ALL.to_vec()), select(Weight::ALL.to_vec()), any::<bool>());
     let all_limits = (limits(), btree_map(name(), limits(), 0..2));
     (name(), name(), option::of(lease_name()), any::<u64>(), kind, all_limits)
         .prop_map(|(id, venue, lease, window_ms, kind, (limits, symbol_limits))| {
