@@ -25,6 +25,13 @@ pub const SUBMISSIONS_WAITING_MAX: usize = 4096;
 /// … and the bytes of their commands: 64 full entries, about a second of a leader's work.
 pub const SUBMISSIONS_WAITING_BYTES_MAX: usize = 64 * BATCH_BYTES_MAX;
 
+/// How long what could not be remembered waits for room before it is refused as overload. A desk that writes more than
+/// 100,000 times a second for ten seconds is slowed down; one that writes twice as much is told.
+pub const ROOM_WAIT: Duration = Duration::from_secs(3);
+
+/// Between two looks whether there is room.
+pub const ROOM_LOOK: Duration = Duration::from_millis(20);
+
 /// Read rounds under way at a time; each serves every read that waited when it began.
 pub const READ_ROUNDS_MAX: usize = 2;
 

@@ -6,19 +6,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{Command, NodeId, Outcome, State};
+use domain::{Action, Command, NodeId, Outcome, State};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::environment::BoxFuture;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, SUBMISSIONS_WAITING_BYTES_MAX,
-    SUBMISSIONS_WAITING_MAX,
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, ROOM_LOOK, ROOM_WAIT,
+    SUBMISSIONS_WAITING_BYTES_MAX, SUBMISSIONS_WAITING_MAX,
 };
 use crate::machine::stamped;
 use crate::router::acquire;
@@ -61,8 +61,8 @@ impl Full {
 struct Submission {
     commands: Vec<Command>,
     verdict: oneshot::Sender<Verdict>,
-    /// Its share of the bytes that may wait; given back when it is dropped.
-    _share: OwnedSemaphorePermit,
+    /// Its share of the bytes that may wait, if it waited; given back when it is dropped.
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 /// A handle to the sequencer of this node.
@@ -77,7 +77,8 @@ impl Sequencer {
         let (queue, waiting) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
         let environment = shared.environment.clone();
         let under_way = FuturesUnordered::new();
-        let run = Run { shared, raft, waiting, under_way, outcomes_under_way: 0, held: None };
+        let run =
+            Run { shared, raft, waiting, under_way, outcomes_under_way: 0, held: None, full_since: None };
         environment.task("sequencer", run.run());
         Self::new(queue)
     }
@@ -98,7 +99,7 @@ impl Sequencer {
             let _ = verdict.send(Verdict::Overloaded(Full::Waiting));
             return receiver;
         };
-        match self.queue.try_send(Submission { commands, verdict, _share: share }) {
+        match self.queue.try_send(Submission { commands, verdict, _share: Some(share) }) {
             Ok(()) => {}
             Err(TrySendError::Full(full)) => drop(full.verdict.send(Verdict::Overloaded(Full::Waiting))),
             // The node is stopping.
@@ -123,8 +124,10 @@ struct Run {
     under_way: FuturesUnordered<Proposed>,
     /// To be remembered, of what is under way.
     outcomes_under_way: usize,
-    /// Taken from the queue, but too large for the entry that was being made.
+    /// Taken from the queue, but too large for the entry that was being made, or more than can be remembered.
     held: Option<Submission>,
+    /// Since when no more outcomes can be remembered.
+    full_since: Option<Instant>,
 }
 
 impl Run {
@@ -164,7 +167,11 @@ impl Run {
             }
             let batch = self.gather(first);
             if !batch.submissions.is_empty() {
-                self.propose(batch).await;
+                self.propose(batch.submissions, batch.outcomes).await;
+            } else if !self.room_came().await
+                && let Some(held) = self.held.take()
+            {
+                let _ = held.verdict.send(Verdict::Overloaded(Full::Outcomes));
             }
         }
     }
@@ -182,8 +189,24 @@ impl Run {
         }
     }
 
-    /// `first` and whatever waits behind it, up to the limits of an entry. What could not be remembered is refused
-    /// here; that `apply` would refuse it too is the last line, not the way.
+    /// Waits a little for outcomes to be forgotten, and sees to it that they are: time goes on in the log only by what is
+    /// proposed, and the ticks wait behind what is held. False when that has gone on for too long.
+    async fn room_came(&mut self) -> bool {
+        let full_since = *self.full_since.get_or_insert_with(Instant::now);
+        if full_since.elapsed() >= ROOM_WAIT {
+            return false;
+        }
+        if self.under_way.is_empty() {
+            let (verdict, _) = oneshot::channel();
+            let tick = Submission { commands: vec![Command::harmless(Action::Tick)], verdict, _share: None };
+            self.propose(vec![tick], 0).await;
+        }
+        sleep(ROOM_LOOK).await;
+        true
+    }
+
+    /// `first` and whatever waits behind it, up to the limits of an entry and as far as it can be remembered; the next one
+    /// is held. That `apply` would refuse what it cannot remember is the last line, not the way.
     fn gather(&mut self, first: Submission) -> Gathered {
         let state = self.shared.state.read();
         let (mut commands, mut bytes) = (0, 0);
@@ -201,14 +224,20 @@ impl Run {
                     batch.outcomes += outcomes;
                     batch.submissions.push(submission);
                 }
-                None => drop(submission.verdict.send(Verdict::Overloaded(Full::Outcomes))),
+                None => {
+                    self.held = Some(submission);
+                    break;
+                }
             }
+        }
+        if batch.outcomes > 0 {
+            self.full_since = None;
         }
         batch
     }
 
-    async fn propose(&mut self, batch: Gathered) {
-        let Gathered { submissions, outcomes } = batch;
+    /// Proposes `submissions` as one entry, of which so many outcomes will be remembered.
+    async fn propose(&mut self, submissions: Vec<Submission>, outcomes: usize) {
         let Some(stamp) = self.shared.clock.stamp() else {
             return refuse(submissions, None);
         };
@@ -309,7 +338,7 @@ pub(crate) fn size(commands: &[Command]) -> usize {
 #[cfg(test)]
 mod tests {
     use domain::limits::OUTCOMES_MAX;
-    use domain::{Action, Key, LogTime, Once, RequestId};
+    use domain::{Key, LogTime, Once, RequestId};
 
     use super::*;
 
