@@ -11,6 +11,7 @@
 //! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
 mod admin;
+mod backlog;
 mod clock;
 pub mod environment;
 mod error;

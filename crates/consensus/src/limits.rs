@@ -26,8 +26,9 @@ pub const SUBMISSIONS_WAITING_MAX: usize = 4096;
 pub const SUBMISSIONS_WAITING_BYTES_MAX: usize = 64 * BATCH_BYTES_MAX;
 
 /// How long what could not be remembered waits for room before it is refused as overload. A desk that writes more than
-/// 100,000 times a second for ten seconds is slowed down; one that writes twice as much is told.
-pub const ROOM_WAIT: Duration = Duration::from_secs(3);
+/// 100,000 times a second for ten seconds is slowed down; one that writes twice as much is told. So short that most of
+/// [`LEADER_WAIT`] is left for a change of leader.
+pub const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two looks whether there is room.
 pub const ROOM_LOOK: Duration = Duration::from_millis(20);

@@ -18,13 +18,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::ProposeError;
+use crate::backlog::size;
 use crate::environment::BoxFuture;
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMANDS_WAITING_BYTES_MAX, COMMANDS_WAITING_MAX, LEADER_WAIT,
     OUTCOME_WAIT, RETRY_PAUSE, SUBMISSIONS_WAITING_MAX,
 };
 use crate::link::Links;
-use crate::sequencer::{Full, Sequencer, Verdict, size};
+use crate::sequencer::{Full, Sequencer, Verdict};
 use crate::shared::{Leadership, Shared};
 
 pub(crate) type Results = Vec<Result<Outcome, ProposeError>>;

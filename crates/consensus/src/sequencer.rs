@@ -6,19 +6,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{Action, Command, NodeId, Outcome, State};
+use domain::{Action, Command, NodeId, Outcome};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
+use crate::backlog::{Backlog, Next, Submission, size};
 use crate::environment::BoxFuture;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, ROOM_LOOK, ROOM_WAIT,
-    SUBMISSIONS_WAITING_BYTES_MAX, SUBMISSIONS_WAITING_MAX,
+    BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, ENTRIES_IN_FLIGHT_MAX, LEADER_WAIT, SUBMISSIONS_WAITING_BYTES_MAX,
+    SUBMISSIONS_WAITING_MAX,
 };
 use crate::machine::stamped;
 use crate::router::acquire;
@@ -58,13 +59,6 @@ impl Full {
     }
 }
 
-struct Submission {
-    commands: Vec<Command>,
-    verdict: oneshot::Sender<Verdict>,
-    /// Its share of the bytes that may wait, if it waited; given back when it is dropped.
-    _share: Option<OwnedSemaphorePermit>,
-}
-
 /// A handle to the sequencer of this node.
 #[derive(Clone)]
 pub(crate) struct Sequencer {
@@ -77,8 +71,7 @@ impl Sequencer {
         let (queue, waiting) = mpsc::channel(SUBMISSIONS_WAITING_MAX);
         let environment = shared.environment.clone();
         let under_way = FuturesUnordered::new();
-        let run =
-            Run { shared, raft, waiting, under_way, outcomes_under_way: 0, held: None, full_since: None };
+        let run = Run { shared, raft, backlog: Backlog::new(waiting), under_way, outcomes_under_way: 0 };
         environment.task("sequencer", run.run());
         Self::new(queue)
     }
@@ -120,14 +113,10 @@ type Proposed = BoxFuture<'static, usize>;
 struct Run {
     shared: Arc<Shared>,
     raft: Raft,
-    waiting: mpsc::Receiver<Submission>,
+    backlog: Backlog,
     under_way: FuturesUnordered<Proposed>,
     /// To be remembered, of what is under way.
     outcomes_under_way: usize,
-    /// Taken from the queue, but too large for the entry that was being made, or more than can be remembered.
-    held: Option<Submission>,
-    /// Since when no more outcomes can be remembered.
-    full_since: Option<Instant>,
 }
 
 impl Run {
@@ -144,13 +133,17 @@ impl Run {
                     moved = Instant::now();
                     continue;
                 }
-                next = next(&mut self.held, &mut self.waiting), if free || stuck => next,
+                next = self.backlog.next(), if free || stuck => next,
                 () = sleep_until(moved + LEADER_WAIT), if !free && !stuck => continue,
             };
-            let Some(first) = next else { return };
+            let first = match next {
+                Next::Submission(first) => Some(first),
+                Next::Look => None,
+                Next::Closed => return,
+            };
             if stuck {
                 // A leader that was cut off: what it has proposed hangs, what waits was certainly not proposed.
-                let _ = first.verdict.send(Verdict::NotLeader(None));
+                self.backlog.refuse(first, || Verdict::NotLeader(None));
                 continue;
             }
             if self.under_way.is_empty() {
@@ -158,20 +151,20 @@ impl Run {
             }
             let seen = self.settled(&mut leadership).await;
             if !seen.stamping {
-                let _ = first.verdict.send(Verdict::NotLeader(seen.leader));
+                self.backlog.refuse(first, || Verdict::NotLeader(seen.leader));
                 continue;
             }
             if self.shared.out_of_service() {
-                let _ = first.verdict.send(Verdict::OutOfService);
+                self.backlog.refuse(first, || Verdict::OutOfService);
                 continue;
             }
-            let batch = self.gather(first);
-            if !batch.submissions.is_empty() {
-                self.propose(batch.submissions, batch.outcomes).await;
-            } else if !self.room_came().await
-                && let Some(held) = self.held.take()
-            {
-                let _ = held.verdict.send(Verdict::Overloaded(Full::Outcomes));
+            let looks = first.is_none();
+            let gathered = self.backlog.gather(first, &self.shared.state.read(), self.outcomes_under_way);
+            if !gathered.submissions.is_empty() {
+                self.propose(gathered.submissions, gathered.outcomes).await;
+            } else if looks && self.under_way.is_empty() {
+                // The log forgets as it is told the time.
+                self.propose(vec![Submission::own(Command::harmless(Action::Tick))], 0).await;
             }
         }
     }
@@ -187,53 +180,6 @@ impl Run {
                 }
             }
         }
-    }
-
-    /// Waits a little for outcomes to be forgotten, and sees to it that they are: time goes on in the log only by what is
-    /// proposed, and the ticks wait behind what is held. False when that has gone on for too long.
-    async fn room_came(&mut self) -> bool {
-        let full_since = *self.full_since.get_or_insert_with(Instant::now);
-        if full_since.elapsed() >= ROOM_WAIT {
-            return false;
-        }
-        if self.under_way.is_empty() {
-            let (verdict, _) = oneshot::channel();
-            let tick = Submission { commands: vec![Command::harmless(Action::Tick)], verdict, _share: None };
-            self.propose(vec![tick], 0).await;
-        }
-        sleep(ROOM_LOOK).await;
-        true
-    }
-
-    /// `first` and whatever waits behind it, up to the limits of an entry and as far as it can be remembered; the next one
-    /// is held. That `apply` would refuse what it cannot remember is the last line, not the way.
-    fn gather(&mut self, first: Submission) -> Gathered {
-        let state = self.shared.state.read();
-        let (mut commands, mut bytes) = (0, 0);
-        let mut batch = Gathered { submissions: Vec::new(), outcomes: 0 };
-        let mut next = Some(first);
-        while let Some(submission) = next.take().or_else(|| self.waiting.try_recv().ok()) {
-            commands += submission.commands.len();
-            bytes += size(&submission.commands);
-            if commands > BATCH_COMMANDS_MAX || bytes > BATCH_BYTES_MAX {
-                self.held = Some(submission);
-                break;
-            }
-            match new_outcomes(&state, &submission.commands, self.outcomes_under_way + batch.outcomes) {
-                Some(outcomes) => {
-                    batch.outcomes += outcomes;
-                    batch.submissions.push(submission);
-                }
-                None => {
-                    self.held = Some(submission);
-                    break;
-                }
-            }
-        }
-        if batch.outcomes > 0 {
-            self.full_since = None;
-        }
-        batch
     }
 
     /// Proposes `submissions` as one entry, of which so many outcomes will be remembered.
@@ -292,32 +238,6 @@ impl Run {
     }
 }
 
-/// What becomes one entry.
-struct Gathered {
-    submissions: Vec<Submission>,
-    /// To be remembered.
-    outcomes: usize,
-}
-
-/// How many outcomes of `commands` would be remembered, besides those that are and `ahead` more; `None` if that is more
-/// than may be. What ran before takes no room: it is only told again.
-fn new_outcomes(state: &State, commands: &[Command], ahead: usize) -> Option<usize> {
-    let named = commands.iter().filter(|command| command.once.is_some()).count();
-    if named == 0 || state.has_room_for_outcomes(ahead + named) {
-        return Some(named);
-    }
-    let is_new = |command: &&Command| command.once.is_some_and(|once| !state.remembers(once.id));
-    let new = commands.iter().filter(is_new).count();
-    (new == 0 || state.has_room_for_outcomes(ahead + new)).then_some(new)
-}
-
-async fn next(held: &mut Option<Submission>, waiting: &mut mpsc::Receiver<Submission>) -> Option<Submission> {
-    match held.take() {
-        Some(submission) => Some(submission),
-        None => waiting.recv().await,
-    }
-}
-
 fn refuse(batch: Vec<Submission>, leader: Option<NodeId>) {
     for submission in batch {
         let _ = submission.verdict.send(Verdict::NotLeader(leader));
@@ -330,15 +250,9 @@ fn unknown(parts: VecDeque<(usize, oneshot::Sender<Verdict>)>) {
     }
 }
 
-/// No less than the encoded size of commands: their variable parts, and for each more than its fixed ones take.
-pub(crate) fn size(commands: &[Command]) -> usize {
-    commands.iter().map(|command| 64 + command.action.bytes()).sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::limits::OUTCOMES_MAX;
-    use domain::{Key, LogTime, Once, RequestId};
+    use domain::Key;
 
     use super::*;
 
@@ -362,20 +276,5 @@ mod tests {
             drop(waiting.try_recv().expect("it waits"));
             assert_eq!(fill(), 1, "what was proposed gives its room back");
         }
-    }
-
-    #[test]
-    fn outcomes_under_way_are_counted_as_remembered() {
-        let state = State::default();
-        let named = |sequence| {
-            let once =
-                Once { id: RequestId::Node { incarnation: 1, sequence }, valid_until: LogTime::from_ms(1) };
-            Command { once: Some(once), ..take(1) }
-        };
-        let two = [named(1), take(1), named(2)];
-        assert_eq!(new_outcomes(&state, &two, 0), Some(2));
-        assert_eq!(new_outcomes(&state, &two, OUTCOMES_MAX - 2), Some(2));
-        assert_eq!(new_outcomes(&state, &two, OUTCOMES_MAX - 1), None);
-        assert_eq!(new_outcomes(&state, &[take(1)], OUTCOMES_MAX), Some(0), "what has no name takes no room");
     }
 }

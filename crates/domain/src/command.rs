@@ -230,6 +230,11 @@ impl Action {
         }
     }
 
+    /// It only switches trading off, or allows less of it: nothing may hold it up.
+    pub fn stops(&self) -> bool {
+        matches!(self, Self::Trading(trading) if trading.stops())
+    }
+
     /// The keys that it may make present.
     pub fn makes(&self) -> impl Iterator<Item = &Key> {
         let (one, many) = match self {

@@ -64,6 +64,9 @@ pub const VALID_MS: u64 = 10_000;
 /// proposed: forgetting one early could run a command twice.
 pub const OUTCOMES_MAX: usize = 1 << 20;
 
+/// Outcomes that are remembered beyond the most, only of what stops trading: a switch that is thrown finds room whatever the load.
+pub const OUTCOMES_RESERVED: usize = 256;
+
 /// What a remembered outcome counts for, besides the value or holder in it: the memory that it was measured to take
 /// (`examples/bounds.rs`).
 pub const OUTCOME_BYTES: usize = 224;

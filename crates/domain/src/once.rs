@@ -14,6 +14,7 @@ use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::limits::{
     CLIENT_OUTCOME_MS, ELEMENT_BYTES, INNER_ANSWER_BYTES, OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX,
+    OUTCOMES_RESERVED,
 };
 use crate::shelf::{Place, Shelf, Shelved};
 use crate::{Answer, LogTime, Made, Once, RequestId};
@@ -62,6 +63,11 @@ impl Outcomes {
     /// when it has run, so the last answers may exceed the limit by their values.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         self.len() + more <= OUTCOMES_MAX && self.bytes + more * OUTCOME_BYTES <= OUTCOMES_BYTES_MAX
+    }
+
+    /// The same for what stops trading, which answers without a value: room is kept for it.
+    pub(crate) fn has_room_for_stops(&self, more: usize) -> bool {
+        self.len() + more <= OUTCOMES_MAX + OUTCOMES_RESERVED
     }
 
     /// All rows as they are now, in no order.

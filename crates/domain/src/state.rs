@@ -91,7 +91,9 @@ impl State {
         if once.valid_until <= self.now {
             return first(Answer::Refused(Refusal::Late));
         }
-        if !self.outcomes.has_room(1) {
+        let has_room =
+            if action.stops() { self.has_room_for_stops(1) } else { self.has_room_for_outcomes(1) };
+        if !has_room {
             return first(Answer::Refused(Refusal::Overload));
         }
         let answer = self.run(at, action);

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use domain::command::Audit;
-use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
+use domain::limits::{
+    OUTCOME_BYTES, OUTCOMES_BYTES_MAX, OUTCOMES_MAX, OUTCOMES_RESERVED, TTL_MS_MAX, VALUE_BYTES_MAX,
+};
+use domain::trading::command::TradingAction;
+use domain::trading::scope::Subject;
 use domain::{
     Action, Alteration, Answer, Command, ExpireCondition, Expiry, Guard, HashChange, Image, Key, ListChange,
     LogTime, NodeId, Once, Outcome, Position, Published, Refusal, RequestId, Score, ScoreBound,
@@ -490,6 +494,22 @@ fn a_full_table_of_outcomes_refuses_what_has_an_id() {
     assert!(matches!(state.apply(at, acquire(u64::MAX)).answer, Answer::Lease { granted: true, .. }));
     assert_eq!(state.outcome_count(), OUTCOMES_MAX);
     assert_eq!(state.apply(at, acquire(u64::MAX - 1)).answer, Answer::Refused(Refusal::Overload));
+
+    // For what stops trading room is kept, and for so much of it.
+    let audit = || {
+        let text = String::new;
+        Box::new(Audit { wall_ms: 0, actor: text(), action: text(), subject: text(), reason: text() })
+    };
+    let kill = |sequence, engaged| {
+        let action = TradingAction::SetKillSwitch { subject: Subject::All, engaged, audit: audit() };
+        Command { once: once(sequence, 9000), action: Action::Trading(Box::new(action)) }
+    };
+    let reserved = u64::MAX / 2..u64::MAX / 2 + OUTCOMES_RESERVED as u64;
+    for sequence in reserved.clone() {
+        assert!(matches!(state.apply(at, kill(sequence, true)).answer, Answer::Trading(_)));
+    }
+    assert_eq!(state.apply(at, kill(reserved.end, true)).answer, Answer::Refused(Refusal::Overload));
+    assert_eq!(state.apply(at, kill(reserved.end, false)).answer, Answer::Refused(Refusal::Overload));
 }
 
 // Answers that hold values fill the table long before it holds the most outcomes that there may be.

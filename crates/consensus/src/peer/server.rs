@@ -11,13 +11,14 @@ use wire::peer::{self, peer_service_server::PeerService};
 
 use super::convert;
 use crate::admin::Admin;
+use crate::backlog::size;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, SUBMISSIONS_WAITING_MAX};
 use crate::link;
 use crate::machine::decode_meta;
 use crate::reads::Reads;
 use crate::rounds;
 use crate::sealed::Sealed;
-use crate::sequencer::{Sequencer, Verdict, size};
+use crate::sequencer::{Sequencer, Verdict};
 use crate::shared::Shared;
 use crate::types::{Raft, SnapshotMeta, TypeConfig, stored_id};
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use consensus::ProposeError;
+use domain::command::Audit;
 use domain::limits::{OUTCOME_BYTES, OUTCOMES_BYTES_MAX, VALID_MS, VALUE_BYTES_MAX};
+use domain::trading::command::TradingAction;
+use domain::trading::scope::Subject;
 use domain::{Action, Answer, Expiry, Outcome, SetCondition};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -17,6 +20,17 @@ fn set(value: &[u8], condition: SetCondition, previous: bool) -> Action {
 
 fn increment() -> Action {
     Action::Increment { key: key("n"), by: 1 }
+}
+
+fn kill() -> Action {
+    let audit = Box::new(Audit {
+        wall_ms: 0,
+        actor: "ann".into(),
+        action: "kill-switch engage".into(),
+        subject: "all".into(),
+        reason: "odd fills".into(),
+    });
+    Action::Trading(Box::new(TradingAction::SetKillSwitch { subject: Subject::All, engaged: true, audit }))
 }
 
 /// Of three nodes, with a long value at `k`.
@@ -49,7 +63,7 @@ async fn what_can_be_remembered_soon_waits_and_runs_in_order() {
     let results = fill(&world, leader).await;
     assert!(results.contains(&Err(FULL)), "nothing more can be remembered");
     let oldest_goes = from + Duration::from_millis(VALID_MS);
-    sleep_until(oldest_goes - Duration::from_secs(2)).await;
+    sleep_until(oldest_goes - Duration::from_millis(900)).await;
 
     let here = world.replica(leader).propose((0..500).map(|_| increment()).collect());
     let there = world.replica(other).propose((0..500).map(|_| increment()).collect());
@@ -90,8 +104,19 @@ async fn with_as_many_outcomes_as_may_be_remembered_nothing_more_is_proposed() {
     }
     // While it waits for room, the leader tells the log the time.
     assert!(metrics.commands_proposed.get() - proposed < 500, "nothing but ticks");
-    let again = world.replica(other).propose_as([1; 16], increment()).await.expect("it takes no room");
-    assert!(again.repeated && again.made == first.made, "{again:?}");
+    // Meanwhile others are not held up: who asks again, and who stops trading.
+    let asks = Instant::now();
+    let late = world.replica(leader).propose(vec![increment()]);
+    let others = async {
+        let again = world.replica(other).propose_as([1; 16], increment()).await.expect("it takes no room");
+        assert!(again.repeated && again.made == first.made, "{again:?}");
+        let stopped = world.replica(other).propose_as([2; 16], kill()).await.expect("room is kept for it");
+        assert!(matches!(stopped.answer, Answer::Trading(_)), "{stopped:?}");
+        asks.elapsed()
+    };
+    let (late, others) = tokio::join!(late, others);
+    assert_eq!(late, [Err(FULL)]);
+    assert!(others < asks.elapsed() / 2, "they waited {others:?}");
 
     // Ticks go on, and with time there is room again.
     sleep(Duration::from_secs(11)).await;

@@ -113,6 +113,11 @@ impl State {
         self.outcomes.has_room(more)
     }
 
+    /// The same for commands that stop trading.
+    pub fn has_room_for_stops(&self, more: usize) -> bool {
+        self.outcomes.has_room_for_stops(more)
+    }
+
     /// Whether a command ran under this name, and would be answered with what it did then.
     pub fn remembers(&self, id: RequestId) -> bool {
         self.outcomes.get(id).is_some()

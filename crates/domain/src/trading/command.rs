@@ -44,6 +44,16 @@ pub enum TradingAnswer {
 }
 
 impl TradingAction {
+    /// It only switches off, or allows less.
+    pub fn stops(&self) -> bool {
+        match self {
+            Self::SetKillSwitch { engaged, .. } => *engaged,
+            Self::SetMode { mode, .. } => *mode != Mode::Normal,
+            Self::SetBreaker { forced_open, .. } => *forced_open,
+            Self::Configure { .. } | Self::RecordReconciled { .. } | Self::RollDay(_) => false,
+        }
+    }
+
     /// No less than its encoded size.
     pub fn bytes(&self) -> usize {
         match self {
