@@ -77,10 +77,12 @@ pub enum Reason {
     Full,
     /// Nodes differ in what they hold, and no majority says which is right.
     NodesDiffer,
+    /// Another configuration stands than was expected: somebody has set it since.
+    StaleRevision,
 }
 
 impl Reason {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::NoQuorum,
         Self::OutcomeUnknown,
         Self::Expired,
@@ -108,6 +110,7 @@ impl Reason {
         Self::OrderState,
         Self::Full,
         Self::NodesDiffer,
+        Self::StaleRevision,
     ];
 
     pub fn name(self) -> &'static str {
@@ -139,6 +142,7 @@ impl Reason {
             Self::OrderState => "ORDER_STATE",
             Self::Full => "FULL",
             Self::NodesDiffer => "NODES_DIFFER",
+            Self::StaleRevision => "STALE_REVISION",
         }
     }
 
@@ -164,6 +168,7 @@ impl Reason {
             Self::Invalid | Self::InvalidOrder => Code::InvalidArgument,
             Self::NotFound | Self::UnknownName | Self::UnknownOrder => Code::NotFound,
             Self::DuplicateKey => Code::AlreadyExists,
+            Self::StaleRevision => Code::Aborted,
             Self::NotPermitted => Code::PermissionDenied,
         }
     }

@@ -35,7 +35,7 @@ use domain::orders::report::{OrderName, Witness};
 use domain::orders::{Fact, Order, OrderId, Report};
 use domain::trading::account::AccountMode;
 use domain::trading::command::{TradingAction, TradingAnswer};
-use domain::trading::{Day, LimitKey, Owner, PositionKey};
+use domain::trading::{Day, LimitKey, Owner, PositionKey, Revision};
 use domain::{
     Action, Answer, Command, Lease, LogTime, NodeId, Outcome, Position, Recorded, Serial, Stamp, State,
 };
@@ -96,7 +96,7 @@ impl Default for Script {
             queue: None,
         };
         for action in [
-            script.configuration("desk"),
+            script.configuration("desk", None),
             acquire("desk", "bot", 3_600_000),
             Action::Trading(Box::new(TradingAction::RecordReconciled { account: name("main"), term: 1 })),
         ] {
@@ -170,11 +170,11 @@ impl Script {
         outcome
     }
 
-    fn configuration(&self, tag: &str) -> Action {
+    fn configuration(&self, tag: &str, expected: Option<Revision>) -> Action {
         let draft = self.book.0.draft.clone();
         let tag = Tag::parse(tag).expect("four characters");
         let audit = audit("ann", "configure", "", "drill");
-        Action::Trading(Box::new(TradingAction::Configure { draft, tag, audit }))
+        Action::Trading(Box::new(TradingAction::Configure { draft, expected, tag, audit }))
     }
 
     /// By its key, or by its number.
@@ -239,9 +239,16 @@ impl Script {
             "bot" => Action::Order(Box::new(OrderAction::Report(self.report(Witness::Bot, args)?))),
             "limit" => {
                 self.book.limit(args)?;
-                self.configuration("desk")
+                self.configuration("desk", None)
             }
-            "configure" => self.configuration(args.take_key("tag").unwrap_or("desk")),
+            "configure" => {
+                let now = self.state.trading().configuration.revision();
+                let expected = args.take_key("expected").map(|which| match which {
+                    "now" => now,
+                    _ => Revision(!now.0),
+                });
+                self.configuration(args.take_key("tag").unwrap_or("desk"), expected)
+            }
             _ => Action::Trading(Box::new(self.trading(command, args)?)),
         })
     }
@@ -350,6 +357,7 @@ impl Script {
                 }
                 TradingAnswer::Switched(switched) => format!("{switched:?}").to_lowercase(),
                 TradingAnswer::Unknown => "unknown".to_owned(),
+                TradingAnswer::Stale => "stale".to_owned(),
             },
             (Action::Transaction { actions, .. }, Answer::All(answers)) => {
                 let mut lines = "done".to_owned();

@@ -110,7 +110,12 @@ impl Log {
         let mut log = Self { state: State::default(), twin: State::default(), at, orders, copy };
         log.twin.track_changes(false);
         let tag = Tag::parse("desk").expect("four characters");
-        log.apply(trading(TradingAction::Configure { draft: draft(limits), tag, audit: audit() }));
+        log.apply(trading(TradingAction::Configure {
+            draft: draft(limits),
+            expected: None,
+            tag,
+            audit: audit(),
+        }));
         log.apply(acquire());
         log.apply(trading(TradingAction::RecordReconciled { account: name("main"), term: 1 }));
         log
@@ -233,7 +238,7 @@ impl Log {
                 if words[0].is_multiple_of(3) {
                     draft.accounts.remove(1);
                 }
-                trading(TradingAction::Configure { draft, tag, audit: audit() })
+                trading(TradingAction::Configure { draft, expected: None, tag, audit: audit() })
             }
             35..=37 => acquire(),
             38 => Action::Release {

@@ -6,7 +6,7 @@
 //! In reading order:
 //! * [`limits`]: every limit and why;
 //! * `server`: connections; `router`: what each path leads to, and what every answer carries;
-//! * `health` (`/livez`, `/readyz`), `office` (`/leader`, `/active`), `status`, `lease`, `order`;
+//! * `health` (`/livez`, `/readyz`), `office` (`/leader`, `/active`), `status`, `lease`, `order`, `config`;
 //! * `input`, `reply` and `refusal`: what comes in, what goes out, and how a bad request is answered;
 //! * `metrics`: counts of this crate.
 //!
@@ -14,6 +14,7 @@
 //! `/livez` never asks for one. There are no cookies and no CORS headers: no web page of another origin reads an answer
 //! or posts JSON.
 
+mod config;
 mod health;
 mod input;
 mod lease;
@@ -27,5 +28,6 @@ mod router;
 mod server;
 mod status;
 
+pub use config::{Applied, Desk, Shown, switch};
 pub use metrics::{Metrics, StatusClass};
 pub use server::{Options, serve};

@@ -88,7 +88,7 @@ fn table(reason: &str) -> Option<(StatusCode, &'static str)> {
         "NOT_FOUND" => (StatusCode::NOT_FOUND, "GET /api/v1/leases"),
         "INVALID_ORDER" => (StatusCode::BAD_REQUEST, "correct the order"),
         "UNKNOWN_ORDER" => (StatusCode::NOT_FOUND, "GET /api/v1/orders"),
-        "UNKNOWN_NAME" => (StatusCode::NOT_FOUND, "correct the account, the strategy or the symbol"),
+        "UNKNOWN_NAME" => (StatusCode::NOT_FOUND, "GET /api/v1/config, then correct the name"),
         "NOT_PERMITTED" => (StatusCode::FORBIDDEN, "ask whoever configures the strategy"),
         "ACCOUNT_MODE" => (
             StatusCode::CONFLICT,
@@ -101,6 +101,7 @@ fn table(reason: &str) -> Option<(StatusCode, &'static str)> {
         "KILLED" | "MODE" | "BREAKER_OPEN" | "UNRECONCILED" | "NODES_DIFFER" => {
             (StatusCode::CONFLICT, "wait until trading is allowed again, or send hold_ms with the order")
         }
+        "STALE_REVISION" => (StatusCode::CONFLICT, "GET /api/v1/config, then decide again"),
         "FULL" => (StatusCode::INSUFFICIENT_STORAGE, "use keys that begin with their time"),
         _ => return None,
     })
@@ -198,6 +199,7 @@ mod tests {
             ("BREAKER_OPEN", 409, false),
             ("UNRECONCILED", 409, false),
             ("FULL", 507, false),
+            ("STALE_REVISION", 409, false),
         ];
         for (reason, status, again) in expected {
             let details = ErrorDetails::with_error_info(reason, "tenure", []);

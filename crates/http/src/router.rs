@@ -10,22 +10,31 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use consensus::Replica;
 use tokio::time::timeout;
+use wire::v1::config_service_server::ConfigService;
 use wire::v1::lease_service_server::LeaseService;
 use wire::v1::order_service_server::OrderService;
 
+use crate::config::switch;
 use crate::limits::{BODY_BYTES_MAX, REQUEST_DEADLINE};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::server::Options;
-use crate::{health, lease, office, order, status};
+use crate::{config, health, lease, office, order, status};
 
 /// The text format that Prometheus reads.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(crate) fn router<L, O>(replica: Replica, leases: Arc<L>, orders: Arc<O>, options: Options) -> Router
+pub(crate) fn router<L, O, C>(
+    replica: Replica,
+    leases: Arc<L>,
+    orders: Arc<O>,
+    config: Arc<C>,
+    options: Options,
+) -> Router
 where
     L: LeaseService,
     O: OrderService<WatchStream: Unpin>,
+    C: ConfigService,
 {
     let Options { metrics_text, metrics } = options;
     let metrics_page = move || async move { ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics_text()) };
@@ -55,8 +64,20 @@ where
         .route("/api/v1/orders/{id}/cancel", post(order::cancel::<O>))
         .route("/api/v1/orders/{id}/replace", post(order::replace::<O>))
         .with_state(orders);
+    let config = Router::new()
+        .route("/api/v1/config", get(config::show::<C>).put(config::apply::<C>))
+        .route("/api/v1/kill-switches", get(switch::kill_switches::<C>))
+        .route("/api/v1/kill-switches/{scope}/engage", post(switch::engage::<C>))
+        .route("/api/v1/kill-switches/{scope}/release", post(switch::release::<C>))
+        .route("/api/v1/modes", get(switch::modes::<C>))
+        .route("/api/v1/modes/{scope}/set", post(switch::set_mode::<C>))
+        .route("/api/v1/breakers", get(switch::breakers::<C>))
+        .route("/api/v1/breakers/{venue}/trip", post(switch::trip::<C>))
+        .route("/api/v1/breakers/{venue}/reset", post(switch::reset::<C>))
+        .with_state(config);
     node.merge(leases)
         .merge(orders)
+        .merge(config)
         .route("/metrics", get(metrics_page))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
@@ -78,7 +99,7 @@ async fn no_such_path(uri: Uri) -> Refusal {
     let next = if uri.path().starts_with("/api/v1/leases/") {
         "a / in a lease's name is written %2F: GET /api/v1/leases/NAME, POST /api/v1/leases/NAME/acquire|renew|release"
     } else {
-        "GET /api/v1/status, /api/v1/leases, /api/v1/orders, /readyz?verbose, /livez, /leader, /active or /metrics"
+        "GET /api/v1/status, /api/v1/leases, /api/v1/orders, /api/v1/config, /api/v1/kill-switches, /readyz?verbose, /livez, /leader, /active or /metrics"
     };
     Refusal::not_found(format!("there is nothing at {}", uri.path()), next)
 }
@@ -90,7 +111,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Refusal {
 
 /// A request that could have changed something has an unknown outcome when its answer does not come.
 async fn within_deadline(request: Request, next: Next) -> Response {
-    let changes = request.method() == Method::POST;
+    let changes = matches!(*request.method(), Method::POST | Method::PUT);
     match timeout(REQUEST_DEADLINE, next.run(request)).await {
         Ok(response) => response,
         Err(_) if changes => Refusal::outcome_unknown("no outcome was known in time").into_response(),

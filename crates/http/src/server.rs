@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use wire::v1::config_service_server::ConfigService;
 use wire::v1::lease_service_server::LeaseService;
 use wire::v1::order_service_server::OrderService;
 
@@ -35,16 +36,17 @@ pub struct Options {
 
 /// Answers until `stop` is done or `incoming` ends; requests under way are answered before it returns. An error of
 /// `incoming` ends it: what concerns one connection only is to be passed over by whoever accepts.
-pub async fn serve<L: LeaseService, O: OrderService<WatchStream: Unpin>>(
+pub async fn serve<L: LeaseService, O: OrderService<WatchStream: Unpin>, C: ConfigService>(
     replica: Replica,
     leases: L,
     orders: O,
+    config: C,
     options: Options,
     mut incoming: impl Stream<Item = io::Result<Box<dyn Socket>>> + Send + Unpin,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let metrics = options.metrics.clone();
-    let router = router(replica, Arc::new(leases), Arc::new(orders), options);
+    let router = router(replica, Arc::new(leases), Arc::new(orders), Arc::new(config), options);
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);

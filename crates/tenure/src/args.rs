@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::command::config::Config;
+use crate::command::switch::{BreakerCommand, KillSwitchCommand, ModeCommand};
 use crate::dev::Dev;
 use crate::doctor::Doctor;
 use crate::exec::{Exec, Guard};
@@ -77,9 +79,18 @@ pub enum Command {
     /// One question, one answer, for monitors. Exit code: 0 ok, 1 warning, 2 critical, 3 unknown.
     #[command(subcommand)]
     Check(Check),
-    /// A node's own file.
+    /// Who may trade: venues, accounts, strategies and limits of the desk. And a node's own file.
     #[command(subcommand)]
     Config(Config),
+    /// Stop all orders, or those of something, and let them go on.
+    #[command(subcommand)]
+    KillSwitch(KillSwitchCommand),
+    /// How much trading is allowed.
+    #[command(subcommand)]
+    Mode(ModeCommand),
+    /// Whether orders go to a venue.
+    #[command(subcommand)]
+    Breaker(BreakerCommand),
     /// Moving from a Redis.
     #[command(subcommand)]
     Redis(Redis),
@@ -207,12 +218,6 @@ pub enum Check {
         #[arg(long)]
         holder: Option<String>,
     },
-}
-
-#[derive(Subcommand, Debug)]
-pub enum Config {
-    /// Say what is wrong with a node's file, if anything.
-    Check { file: PathBuf },
 }
 
 #[derive(Subcommand, Debug)]

@@ -9,6 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use wire::v1;
 use wire::v1::cluster_service_client::ClusterServiceClient;
+use wire::v1::config_service_client::ConfigServiceClient;
 use wire::v1::lease_service_client::LeaseServiceClient;
 
 use crate::failure::Failure;
@@ -99,6 +100,10 @@ impl Client {
 
     pub fn leases(channel: Channel) -> LeaseServiceClient<Channel> {
         LeaseServiceClient::new(channel)
+    }
+
+    pub fn config(channel: Channel) -> ConfigServiceClient<Channel> {
+        ConfigServiceClient::new(channel)
     }
 
     pub fn cluster(channel: Channel) -> ClusterServiceClient<Channel> {

@@ -240,6 +240,7 @@ fn announce(args: &Dev, data: &Path) {
     say("try:");
     say(&format!("  redis-cli -p {} SET leader bot-1 NX PX 10000", port(args.base_port, 1, Door::Redis)));
     say(&format!("  tenure lease acquire desk --holder bot-1 --ttl 10s{flags}"));
+    say(&format!("  tenure config schema | tenure config apply - --reason \"first desk\"{flags}"));
     say(&format!("  tenure status{flags}"));
 }
 

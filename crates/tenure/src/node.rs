@@ -106,8 +106,9 @@ async fn serve(config: Config) -> Result<()> {
         http::Options { metrics: http_metrics, metrics_text: Arc::new(move || telemetry.text()) };
     let leases = api::Leases::new(replica.clone());
     let orders = api::Orders::new(replica.clone(), wall_ms.clone());
+    let settings = api::Config::new(replica.clone(), wall_ms.clone());
     let incoming = accept_any(http_listener);
-    let http = http::serve(replica.clone(), leases, orders, http_options, incoming, until(stopped));
+    let http = http::serve(replica.clone(), leases, orders, settings, http_options, incoming, until(stopped));
     let http = http_runtime.spawn(http);
 
     world::wait_for_signal().await?;

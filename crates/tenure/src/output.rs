@@ -1,5 +1,6 @@
 //! What a command prints: a table for people, JSON for programs. Data goes to standard output, nothing else does.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
@@ -20,7 +21,7 @@ impl Format {
     }
 
     /// Prints one thing.
-    pub fn one<T: Serialize>(self, item: &T, table: impl FnOnce(&T) -> Table) -> io::Result<()> {
+    pub fn one<T: Serialize, D: Display>(self, item: &T, table: impl FnOnce(&T) -> D) -> io::Result<()> {
         match self {
             Self::Table => write(&table(item).to_string()),
             Self::Json | Self::Jsonl => write(&json(item)),
@@ -68,7 +69,7 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
+impl Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let cell_width =

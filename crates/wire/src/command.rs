@@ -2,14 +2,14 @@
 
 use domain::orders::command::OrderAction;
 use domain::trading::command::TradingAction;
-use domain::trading::configuration::Day;
+use domain::trading::configuration::{Day, Revision};
 use domain::{Action, NodeId, Published, Script};
 
 use crate::error::{known, required, u128_of};
 use crate::key::{bytes_of, database_of, key_of, set_condition_of, set_condition_parts, token_of, value_of};
 use crate::log::command as kind;
 use crate::order::{parsed, tag_of};
-use crate::record::{audit_of, report_digest};
+use crate::record::{audit_of, report_digest, u128_bytes};
 use crate::trading::record::{mode_of, subject_of};
 use crate::{DecodeError, log};
 
@@ -230,9 +230,12 @@ impl TryFrom<kind::Action> for Action {
             kind::Action::ReplaceOrder(replace) => order(OrderAction::Replace(replace.try_into()?)),
             kind::Action::ReportOrder(report) => order(OrderAction::Report(report.try_into()?)),
 
-            kind::Action::Configure(log::Configure { configuration, tag, audit }) => {
+            kind::Action::Configure(log::Configure { configuration, tag, audit, expected }) => {
                 trading(TradingAction::Configure {
                     draft: required("Configure.configuration", configuration)?.try_into()?,
+                    expected: expected
+                        .map(|bytes| u128_of("Configure.expected", &bytes).map(Revision))
+                        .transpose()?,
                     tag: tag_of("Configure.tag", &tag)?,
                     audit: audit_of("Configure.audit", audit)?,
                 })
@@ -298,8 +301,9 @@ fn order_kind(action: &OrderAction) -> kind::Action {
 
 fn trading_kind(action: &TradingAction) -> kind::Action {
     match action {
-        TradingAction::Configure { draft, tag, audit } => kind::Action::Configure(log::Configure {
+        TradingAction::Configure { draft, expected, tag, audit } => kind::Action::Configure(log::Configure {
             configuration: Some(draft.into()),
+            expected: expected.map(|Revision(revision)| u128_bytes(revision)),
             tag: tag.to_string(),
             audit: Some((&**audit).into()),
         }),

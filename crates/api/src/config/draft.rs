@@ -135,7 +135,7 @@ fn lease(name: &str, faults: &mut Faults) -> Option<LeaseName> {
 fn symbol_limits(at: &str, by_symbol: &[v1::SymbolLimits], faults: &mut Faults) -> BTreeMap<Symbol, Limits> {
     let mut all = BTreeMap::new();
     for v1::SymbolLimits { symbol, limits: of_symbol } in by_symbol {
-        faults.enter(format_args!("{at}.limits.{symbol}"));
+        faults.enter(format_args!("{at}.symbol_limits.{symbol}"));
         let of_symbol = limits(of_symbol.as_ref(), faults);
         if let Some(symbol) = faults.parse("symbol", symbol)
             && all.insert(symbol, of_symbol).is_some()

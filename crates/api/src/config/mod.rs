@@ -3,8 +3,9 @@
 use consensus::Replica;
 use domain::command::Audit;
 use domain::orders::id::Tag;
+use domain::orders::reason::Mode;
 use domain::trading::command::{TradingAction, TradingAnswer};
-use domain::trading::{Configuration, Draft, Problem, Switched};
+use domain::trading::{Configuration, Problem, Revision, Switched};
 use domain::{Action, Answer, State};
 use tonic::{Request, Response, Status};
 use wire::v1::{self, config_service_server::ConfigService};
@@ -82,32 +83,50 @@ fn misconfigured(problems: &[Problem]) -> Status {
     Reason::Invalid.status_of_all(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-/// What a draft would change, or all that is wrong with it.
-fn changes(now: &Configuration, draft: Draft) -> Result<Vec<String>, Status> {
-    let new = Configuration::try_from(draft).map_err(|problems| misconfigured(&problems))?;
-    Ok(now.diff(&new).iter().map(ToString::to_string).collect())
+fn stale(expected: Revision) -> Status {
+    Reason::StaleRevision.status(format!(
+        "expected: revision {expected} does not stand; somebody has set another since it was looked at, and nothing was set now"
+    ))
+}
+
+/// What lets trading go on is not done without saying why.
+fn reasoned(reason: Option<&v1::Reason>) -> Result<(), Status> {
+    let is_given = reason.is_some_and(|reason| !reason.text.trim().is_empty());
+    if is_given { Ok(()) } else { Err(Reason::Invalid.status("reason: missing; say why")) }
 }
 
 #[tonic::async_trait]
 impl ConfigService for Config {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
-        let v1::ApplyRequest { configuration, dry_run, reason, request_id } = request.into_inner();
+        let v1::ApplyRequest { configuration, dry_run, reason, request_id, expected } = request.into_inner();
         let configuration = configuration.ok_or_else(|| Reason::Invalid.status("configuration: missing"))?;
         let mut faults = Faults::default();
+        let expected = faults.optional("expected", expected.as_ref());
         let draft = draft::from_wire(&configuration, &mut faults);
         faults.none(Reason::Invalid)?;
+        if !dry_run {
+            reasoned(reason.as_ref())?;
+        }
         let (header, now) = self.read(|state| state.trading().configuration.clone()).await?;
         // Outside of the look: of thousands of records it takes long.
-        let changes = changes(&now, draft.clone())?;
+        let new = Configuration::try_from(draft.clone()).map_err(|problems| misconfigured(&problems))?;
+        let changes = now.diff(&new).iter().map(ToString::to_string).collect();
+        let response = v1::ApplyResponse { header: None, changes, revision: new.revision().to_string() };
         if dry_run {
-            return Ok(Response::new(v1::ApplyResponse { header: Some(header), changes }));
+            return match expected {
+                Some(expected) if expected != now.revision() => Err(stale(expected)),
+                _ => Ok(Response::new(v1::ApplyResponse { header: Some(header), ..response })),
+            };
         }
         let audit = self.audit("config apply", String::new(), reason);
-        let configure = TradingAction::Configure { draft, tag: self.tag()?, audit };
+        let configure = TradingAction::Configure { draft, expected, tag: self.tag()?, audit };
         match self.execute(&request_id, configure).await? {
             (header, TradingAnswer::Configured { .. }) => {
-                Ok(Response::new(v1::ApplyResponse { header: Some(header), changes }))
+                // Against what stands now, the difference would be none or another.
+                let changes = if header.repeated { Vec::new() } else { response.changes };
+                Ok(Response::new(v1::ApplyResponse { header: Some(header), changes, ..response }))
             }
+            (_, TradingAnswer::Stale) => Err(expected.map_or_else(other_request, stale)),
             (_, TradingAnswer::Misconfigured { problems }) => Err(misconfigured(&problems)),
             _ => Err(other_request()),
         }
@@ -116,7 +135,8 @@ impl ConfigService for Config {
     async fn show(&self, _: Request<v1::ShowRequest>) -> Result<Response<v1::ShowResponse>, Status> {
         let (header, now) = self.read(|state| state.trading().configuration.clone()).await?;
         let configuration = Some(draft::to_wire(&now.draft()));
-        Ok(Response::new(v1::ShowResponse { header: Some(header), configuration }))
+        let revision = now.revision().to_string();
+        Ok(Response::new(v1::ShowResponse { header: Some(header), configuration, revision }))
     }
 
     async fn set_kill_switch(
@@ -125,6 +145,9 @@ impl ConfigService for Config {
     ) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
         let v1::SetKillSwitchRequest { subject, engaged, reason, request_id } = request.into_inner();
         let subject = switch::subject(subject)?;
+        if !engaged {
+            reasoned(reason.as_ref())?;
+        }
         let action = if engaged { "kill-switch engage" } else { "kill-switch release" };
         let audit = self.audit(action, subject.to_string(), reason);
         let set = TradingAction::SetKillSwitch { subject, engaged, audit };
@@ -138,6 +161,9 @@ impl ConfigService for Config {
     ) -> Result<Response<v1::SetModeResponse>, Status> {
         let v1::SetModeRequest { subject, mode, reason, request_id } = request.into_inner();
         let (subject, mode) = (switch::subject(subject)?, switch::mode(mode)?);
+        if mode == Mode::Normal {
+            reasoned(reason.as_ref())?;
+        }
         let audit = self.audit("mode set", format!("{subject} {mode}"), reason);
         let set = TradingAction::SetMode { subject, mode, audit };
         let (header, changed) = self.switch(&request_id, set).await?;
@@ -153,6 +179,9 @@ impl ConfigService for Config {
         let venue = faults.parse("venue", &venue);
         faults.none(Reason::Invalid)?;
         let venue: domain::VenueId = venue.expect("nothing is wrong with it");
+        if !forced_open {
+            reasoned(reason.as_ref())?;
+        }
         let action = if forced_open { "breaker trip" } else { "breaker reset" };
         let audit = self.audit(action, venue.to_string(), reason);
         let set = TradingAction::SetBreaker { venue, forced_open, audit };

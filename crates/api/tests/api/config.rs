@@ -71,7 +71,7 @@ async fn a_change_is_told_line_by_line_and_a_dry_run_sets_nothing() {
     let expected = [
         "+ accounts.bots.limits: quantity_max 0.5",
         "~ accounts.desk.window_ms: 2000 -> 3000",
-        "+ strategies.mm.limits.BTCUSDT: message_rate 10 per 1000 ms",
+        "+ strategies.mm.symbol_limits.BTCUSDT: message_rate 10 per 1000 ms",
     ];
     assert_eq!(world.apply(after.clone(), true).await.unwrap().changes, expected);
     assert_eq!(world.shown().await, before);
@@ -185,4 +185,68 @@ async fn a_repeated_switch_runs_once() {
     let again = world.config().set_kill_switch(request(true)).await.unwrap().into_inner();
     assert!(first.changed && again.changed && again.header.unwrap().repeated);
     assert!(world.switches().await.kill_switches.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_is_only_overwritten_by_who_has_seen_it() {
+    let world = World::new().await;
+    let shown = world.config().show(Request::new(v1::ShowRequest {})).await.unwrap().into_inner();
+    let request = |configuration: &v1::Configuration, expected: &str, id: u8| {
+        let (configuration, expected) = (Some(configuration.clone()), Some(expected.to_owned()));
+        let request_id = vec![id; 16].into();
+        Request::new(v1::ApplyRequest {
+            configuration,
+            expected,
+            reason: reason(),
+            request_id,
+            dry_run: false,
+        })
+    };
+    let mut first = shown.configuration.clone().unwrap();
+    first.day_offset_minutes = 60;
+    let mut second = first.clone();
+    second.day_offset_minutes = 120;
+    let applied = world.config().apply(request(&first, &shown.revision, 1)).await.unwrap().into_inner();
+    assert_eq!(applied.changes, ["~ day_offset_minutes: 0 -> 60"]);
+    // Two looked at the same; the later one is told.
+    let refused = world.config().apply(request(&second, &shown.revision, 2)).await.unwrap_err();
+    assert_eq!((api::reason_of(&refused), refused.code()), (Some(Reason::StaleRevision), Code::Aborted));
+    assert_eq!(world.shown().await, first);
+    let applied = world.config().apply(request(&second, &applied.revision, 3)).await.unwrap().into_inner();
+    // The first one again is a repetition, though another revision stands.
+    let again = world.config().apply(request(&first, &shown.revision, 1)).await.unwrap().into_inner();
+    assert!(again.header.unwrap().repeated && again.changes.is_empty());
+    assert_ne!(again.revision, applied.revision);
+    assert_eq!(world.shown().await, second);
+    let wrong = world.config().apply(request(&second, "7", 4)).await.unwrap_err();
+    assert!(wrong.message().starts_with("expected: not a revision"), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lets_trading_go_on_needs_a_reason() {
+    let world = World::new().await;
+    let config = world.config();
+    let kill = v1::SetKillSwitchRequest { subject: all(), engaged: true, ..Default::default() };
+    config.set_kill_switch(Request::new(kill.clone())).await.unwrap();
+    let release = v1::SetKillSwitchRequest { engaged: false, ..kill };
+    let mode =
+        v1::SetModeRequest { subject: all(), mode: v1::TradingMode::Halted.into(), ..Default::default() };
+    config.set_mode(Request::new(mode.clone())).await.unwrap();
+    let normal = v1::SetModeRequest { mode: v1::TradingMode::Normal.into(), ..mode };
+    let trip = v1::SetBreakerRequest { venue: "sim".into(), forced_open: true, ..Default::default() };
+    config.set_breaker(Request::new(trip.clone())).await.unwrap();
+    let reset = v1::SetBreakerRequest { forced_open: false, ..trip };
+    let apply = v1::ApplyRequest { configuration: Some(world.shown().await), ..Default::default() };
+    let refused = [
+        config.set_kill_switch(Request::new(release)).await.unwrap_err(),
+        config.set_mode(Request::new(normal)).await.unwrap_err(),
+        config.set_breaker(Request::new(reset)).await.unwrap_err(),
+        config.apply(Request::new(apply)).await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(api::reason_of(&refused), Some(Reason::Invalid), "{refused:?}");
+        assert!(refused.message().starts_with("reason: missing"), "{refused:?}");
+    }
+    let switches = world.switches().await;
+    assert_eq!((switches.kill_switches.len(), switches.modes.len(), switches.breakers.len()), (1, 1, 1));
 }

@@ -110,7 +110,7 @@ impl World {
     }
 
     pub(crate) async fn configure(&self, draft: Draft) {
-        let configure = TradingAction::Configure { draft, tag: Tag::of(1), audit: audit() };
+        let configure = TradingAction::Configure { draft, expected: None, tag: Tag::of(1), audit: audit() };
         let answer = self.trading(configure).await;
         assert!(matches!(answer, TradingAnswer::Configured { .. }), "{answer:?}");
     }

@@ -70,7 +70,8 @@ fn draft(day_offset_minutes: i32) -> Draft {
 }
 
 async fn configure(world: &World, at: u64, draft: Draft) {
-    let action = TradingAction::Configure { draft, tag: Tag::of(7), audit: Box::new(audit()) };
+    let action =
+        TradingAction::Configure { draft, expected: None, tag: Tag::of(7), audit: Box::new(audit()) };
     let outcome = world.propose(at, Action::Trading(Box::new(action))).await;
     let Answer::Trading(answer) = outcome.answer else { panic!("{outcome:?}") };
     assert!(matches!(*answer, TradingAnswer::Configured { .. }), "{answer:?}");

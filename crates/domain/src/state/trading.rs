@@ -6,7 +6,7 @@ use crate::limits::{NOTE_TEXT_BYTES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
 use crate::orders::id::Tag;
 use crate::orders::reason::Mode;
 use crate::trading::command::{TradingAction, TradingAnswer};
-use crate::trading::configuration::Draft;
+use crate::trading::configuration::{Draft, Revision};
 use crate::trading::scope::Subject;
 use crate::trading::switch::{Note, Switched};
 use crate::{Answer, Position, Refusal, VenueId};
@@ -14,7 +14,9 @@ use crate::{Answer, Position, Refusal, VenueId};
 impl State {
     pub(super) fn trading_action(&mut self, at: Position, action: TradingAction) -> Result<Answer, Refusal> {
         let answer = match action {
-            TradingAction::Configure { draft, tag, audit } => self.configure(at, draft, tag, *audit)?,
+            TradingAction::Configure { draft, expected, tag, audit } => {
+                self.configure(at, draft, expected, tag, *audit)?
+            }
             TradingAction::SetKillSwitch { subject, engaged, audit } => {
                 self.set_kill_switch(at, subject, engaged, *audit)?
             }
@@ -48,10 +50,14 @@ impl State {
         &mut self,
         at: Position,
         draft: Draft,
+        expected: Option<Revision>,
         tag: Tag,
         audit: Audit,
     ) -> Result<TradingAnswer, Refusal> {
         audit.check()?;
+        if expected.is_some_and(|expected| expected != self.trading.configuration.revision()) {
+            return Ok(TradingAnswer::Stale);
+        }
         match self.trading.configure(draft) {
             Err(mut problems) => {
                 problems.truncate(PROBLEMS_MAX);

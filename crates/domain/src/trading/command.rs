@@ -5,7 +5,7 @@ use crate::digest::Feed;
 use crate::limits::{ELEMENT_BYTES, NAME_BYTES_MAX};
 use crate::orders::id::Tag;
 use crate::orders::reason::Mode;
-use crate::trading::configuration::{Day, Draft, Problem};
+use crate::trading::configuration::{Day, Draft, Problem, Revision};
 use crate::trading::scope::Subject;
 use crate::trading::switch::Switched;
 use crate::{AccountId, VenueId};
@@ -13,8 +13,9 @@ use crate::{AccountId, VenueId};
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TradingAction {
-    /// Set all venues, accounts and strategies. The first tag that is set stays.
-    Configure { draft: Draft, tag: Tag, audit: Box<Audit> },
+    /// Set all venues, accounts and strategies. The first tag that is set stays. If a revision is expected, only instead of
+    /// that one: who looked at another does not overwrite what somebody else has set since.
+    Configure { draft: Draft, expected: Option<Revision>, tag: Tag, audit: Box<Audit> },
     /// Allow no orders, or allow them again.
     SetKillSwitch { subject: Subject, engaged: bool, audit: Box<Audit> },
     /// How much trading is allowed.
@@ -41,6 +42,8 @@ pub enum TradingAnswer {
     Switched(Switched),
     /// There is nothing of this name that could be switched.
     Unknown,
+    /// Nothing was set: another configuration stands than was expected.
+    Stale,
 }
 
 impl TradingAction {
@@ -57,7 +60,7 @@ impl TradingAction {
     /// No less than its encoded size.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Configure { draft, audit, .. } => draft.bytes() + audit.bytes(),
+            Self::Configure { draft, audit, .. } => draft.bytes() + size_of::<Revision>() + audit.bytes(),
             Self::SetKillSwitch { audit, .. }
             | Self::SetMode { audit, .. }
             | Self::SetBreaker { audit, .. } => 2 * NAME_BYTES_MAX + audit.bytes(),
@@ -79,7 +82,7 @@ impl TradingAnswer {
             Self::Misconfigured { problems } => {
                 problems.iter().map(|Problem { at, what }| ELEMENT_BYTES + at.len() + what.len()).sum()
             }
-            Self::Configured { .. } | Self::Switched(_) | Self::Unknown => 0,
+            Self::Configured { .. } | Self::Switched(_) | Self::Unknown | Self::Stale => 0,
         }
     }
 
@@ -94,6 +97,7 @@ impl TradingAnswer {
             }
             Self::Switched(switched) => _ = feed.u64(2).u64(*switched as u64),
             Self::Unknown => _ = feed.u64(3),
+            Self::Stale => _ = feed.u64(4),
         }
     }
 }

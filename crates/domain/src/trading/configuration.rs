@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::digest::Feed;
 use crate::limits::{NAME_BYTES_MAX, RECORD_BYTES};
@@ -46,7 +47,7 @@ impl Draft {
 /// What is wrong with a draft, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// As in `strategies.mm.limits.BTCUSDT.quantity_max`. Empty: in the whole.
+    /// As in `strategies.mm.symbol_limits.BTCUSDT.quantity_max`. Empty: in the whole.
     pub at: String,
     pub what: String,
 }
@@ -58,6 +59,41 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// Which configuration it is: the same for the same, and another for any other. What is set back to what it was has its old
+/// revision again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision(pub u128);
+
+/// 32 hexadecimal digits.
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Why a text is no revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotARevision;
+
+impl fmt::Display for NotARevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a revision: 32 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for NotARevision {}
+
+impl FromStr for Revision {
+    type Err = NotARevision;
+
+    fn from_str(text: &str) -> Result<Self, NotARevision> {
+        // The parser alone would also take a sign, and fewer digits.
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+        number.map(Self).ok_or(NotARevision)
+    }
+}
 
 /// A day of the desk, by its number since 1970-01-01.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,6 +178,10 @@ impl Configuration {
 
     pub fn instrument(&self, venue: &VenueId, symbol: &Symbol) -> Option<&Instrument> {
         self.venues.get(venue)?.symbols.get(symbol)
+    }
+
+    pub fn revision(&self) -> Revision {
+        Revision(self.fingerprint)
     }
 
     pub fn day_offset_minutes(&self) -> i32 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::orders::report::Weight;
 use crate::trading::account::Account;
 use crate::trading::configuration::Configuration;
 use crate::trading::limits::Limits;
@@ -13,7 +14,7 @@ use crate::{LeaseName, Symbol};
 /// One line of a difference: a record that came or went, with all that it says, or a field of one that is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// As in `accounts.main` or `accounts.main.limits.BTCUSDT.quantity_max`.
+    /// As in `accounts.main` or `accounts.main.symbol_limits.BTCUSDT.quantity_max`.
     pub at: String,
     /// `None`: there was no such record.
     pub from: Option<String>,
@@ -53,8 +54,8 @@ impl Configuration {
     }
 
     fn records(&self) -> BTreeMap<String, Fields> {
-        let day = vec![("offset_minutes", self.day_offset_minutes().to_string())];
-        let mut records = BTreeMap::from([("trading_day".to_owned(), day)]);
+        let day = vec![("day_offset_minutes", self.day_offset_minutes().to_string())];
+        let mut records = BTreeMap::from([(String::new(), day)]);
         for venue in self.venues() {
             let at = format!("venues.{}", venue.id);
             let symbols = venue.symbols.iter();
@@ -79,7 +80,7 @@ fn fields_changed(at: &str, from: &Fields, to: &Fields) -> Vec<Change> {
     // Both are of one kind of record, so they have the same fields.
     let pairs = from.iter().zip(to).filter(|(from, to)| from != to);
     let change = |((name, from), (_, to)): (&(&str, String), &(&str, String))| Change {
-        at: format!("{at}.{name}"),
+        at: if at.is_empty() { (*name).to_owned() } else { format!("{at}.{name}") },
         from: Some(from.clone()),
         to: Some(to.clone()),
     };
@@ -104,7 +105,7 @@ fn names(names: impl IntoIterator<Item = impl fmt::Display>) -> String {
 
 /// A record for each that limits anything.
 fn limits(at: &str, all: &Limits, by_symbol: &BTreeMap<Symbol, Limits>) -> Vec<(String, Fields)> {
-    let by_symbol = by_symbol.iter().map(|(symbol, it)| (format!("{at}.limits.{symbol}"), it));
+    let by_symbol = by_symbol.iter().map(|(symbol, it)| (format!("{at}.symbol_limits.{symbol}"), it));
     let sets = std::iter::once((format!("{at}.limits"), all)).chain(by_symbol);
     let limiting = sets.filter(|(_, limits)| **limits != Limits::default());
     limiting.map(|(at, limits)| (at, limits.fields())).collect()
@@ -137,7 +138,7 @@ impl Account {
             ("mode", mode.to_string()),
             ("lease", or_none(lease.as_ref())),
             ("window_ms", window_ms.to_string()),
-            ("bot_reports", bot_reports.to_string()),
+            ("trust_bot_reports", (*bot_reports == Weight::Evidence).to_string()),
             ("reconciliation", reconciliation.to_string()),
         ]
     }

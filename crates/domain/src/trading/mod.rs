@@ -27,7 +27,7 @@ pub mod venue;
 pub mod whole;
 
 pub use check::{Cancel, Desk, Request};
-pub use configuration::{Configuration, Day, Draft, Problem};
+pub use configuration::{Configuration, Day, Draft, Problem, Revision};
 pub use counters::{Counters, Execution, PositionKey};
 pub use exposure::{Exposures, Working};
 pub use scope::{LimitKey, Owner, Subject};

@@ -24,6 +24,8 @@ use crate::reply::{headers, next_link};
 mod body;
 mod view;
 
+pub(crate) use view::rfc3339;
+
 /// What a browser sends when it opens a stream again: the id of the last event that it saw.
 const LAST_EVENT_ID: &str = "last-event-id";
 

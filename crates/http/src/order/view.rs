@@ -128,7 +128,8 @@ fn word(name: &'static str, list: &str) -> Option<&'static str> {
     name.strip_prefix(list).filter(|word| *word != "UNSPECIFIED")
 }
 
-fn rfc3339(ms: i64) -> Option<String> {
+/// `None`: it cannot be written so.
+pub(crate) fn rfc3339(ms: i64) -> Option<String> {
     let ms = u64::try_from(ms).ok().filter(|_| ms < END_OF_TIME_MS)?;
     Some(humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string())
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod config;
 mod connections;
 mod health;
 mod input;

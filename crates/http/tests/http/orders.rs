@@ -73,7 +73,8 @@ fn draft() -> Draft {
 /// A node with a desk, and the token under which it may trade.
 async fn desk() -> (Node, u64) {
     let node = single().await;
-    trading(&node, TradingAction::Configure { draft: draft(), tag: Tag::of(1), audit: audit() }).await;
+    let (draft, expected) = (draft(), None);
+    trading(&node, TradingAction::Configure { draft, expected, tag: Tag::of(1), audit: audit() }).await;
     let acquired = node.post("/api/v1/leases/lead/acquire", r#"{"holder": "bot", "ttl_ms": 600000}"#).await;
     let token = acquired.json()["token"].as_u64().unwrap();
     (node, token)

@@ -150,8 +150,9 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     let address = format!("http{id}");
     let leases = api::Leases::new(replica.clone());
     let orders = api::Orders::new(replica.clone(), Arc::new(|| WALL_NS / 1_000_000));
+    let config = api::Config::new(replica.clone(), Arc::new(|| WALL_NS / 1_000_000));
     let (doors, incoming) = (replica.clone(), network.listen(&address));
-    let served = tokio::spawn(http::serve(doors, leases, orders, options, incoming, until(stopped)));
+    let served = tokio::spawn(http::serve(doors, leases, orders, config, options, incoming, until(stopped)));
     Node { replica, metrics, network: network.clone(), address, stop, served, peers: Mutex::new(Some(peers)) }
 }
 
@@ -220,6 +221,13 @@ impl Node {
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n{headers}");
         self.send(&format!("{head}content-length: {length}\r\n\r\n{body}")).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n");
+        let head = format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n");
+        self.send(&format!("{head}\r\n{body}")).await
     }
 
     pub(crate) async fn send(&self, bytes: &str) -> Answer {

@@ -3,16 +3,20 @@
 mod bench;
 mod check;
 mod cluster;
+pub mod config;
+mod desk_file;
 pub mod history;
 pub mod lease;
 mod status;
+pub mod switch;
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::CommandFactory;
 
-use crate::args::{Args, Command, Config, Redis, Why};
+use self::config::Config;
+use crate::args::{Args, Command, Redis, Why};
 use crate::client::Client;
 use crate::failure::Failure;
 use wire::v1;
@@ -23,13 +27,8 @@ pub fn run(args: Args) -> Result<()> {
             clap_complete::generate(*shell, &mut Args::command(), "tenure", &mut std::io::stdout());
             return Ok(());
         }
-        Command::Config(Config::Check { file }) => {
-            let config = crate::config::Config::load(file)?;
-            config.redis_password()?;
-            config.sentinel_password()?;
-            println!("{}: ok, node {} ({})", file.display(), config.node.id, config.name());
-            return Ok(());
-        }
+        Command::Config(Config::Check { file }) => return config::check(file),
+        Command::Config(Config::Schema) => return config::schema(args.output),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -55,11 +54,14 @@ async fn run_remote(args: Args) -> Result<()> {
             0 => Ok(()),
             level => std::process::exit(level),
         },
+        Command::Config(config) => config::run(&client, config, format).await,
+        Command::KillSwitch(command) => switch::kill_switch(&client, command, format).await,
+        Command::Mode(command) => switch::mode(&client, command, format).await,
+        Command::Breaker(command) => switch::breaker(&client, command, format).await,
         Command::Bench(bench) => bench::run(&client, bench, format).await,
         Command::Dev(_)
         | Command::Node { .. }
         | Command::VenueSim(_)
-        | Command::Config(_)
         | Command::Redis(_)
         | Command::Completion { .. }
         | Command::LeaseGuard(_) => unreachable!("handled before"),
@@ -85,6 +87,11 @@ fn confirmed(why: Why, question: &str) -> Result<v1::Reason, Failure> {
 
 /// The reason for the audit history.
 fn reason(why: Why) -> v1::Reason {
+    said(why.reason)
+}
+
+/// The same of a command that has nothing to ask.
+fn said(text: String) -> v1::Reason {
     let actor = std::env::var("USER").unwrap_or_else(|_| "unknown".into());
-    v1::Reason { actor, text: why.reason }
+    v1::Reason { actor, text }
 }

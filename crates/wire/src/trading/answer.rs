@@ -18,6 +18,7 @@ impl From<&TradingAnswer> for log::TradingAnswer {
             }
             TradingAnswer::Switched(switched) => Kind::Switched(log::Switched::from(*switched).into()),
             TradingAnswer::Unknown => Kind::Switched(log::Switched::Unknown.into()),
+            TradingAnswer::Stale => Kind::Switched(log::Switched::Stale.into()),
         };
         Self { answer: Some(kind) }
     }
@@ -51,6 +52,7 @@ impl TryFrom<log::TradingAnswer> for TradingAnswer {
                 log::Switched::Unchanged => Self::Switched(Switched::Unchanged),
                 log::Switched::Full => Self::Switched(Switched::Full),
                 log::Switched::Unknown => Self::Unknown,
+                log::Switched::Stale => Self::Stale,
             },
         })
     }

@@ -82,13 +82,17 @@ fn what_is_wrong_in_an_answer_of_trading_is_named() {
 fn what_is_wrong_in_what_is_asked_of_trading_is_named() {
     let audit = || Some(log::Audit::default());
     let all = || Some(log::Subject { scope: 1, name: String::new() });
-    let configure = |configuration, tag: &str, audit| {
-        wrong(Some(Action::Configure(log::Configure { configuration, tag: tag.into(), audit })))
+    let configure_if = |configuration, tag: &str, audit, expected| {
+        let tag = tag.into();
+        wrong(Some(Action::Configure(log::Configure { configuration, tag, audit, expected })))
     };
+    let configure = |configuration, tag, audit| configure_if(configuration, tag, audit, None);
     let empty = || Some(log::Configuration::default());
     assert_eq!(configure(None, "ab01", audit()), "Configure.configuration");
     assert_eq!(configure(empty(), "AB01", audit()), "Configure.tag");
     assert_eq!(configure(empty(), "ab01", None), "Configure.audit");
+    let short = Some(Bytes::from_static(&[0; 15]));
+    assert_eq!(configure_if(empty(), "ab01", audit(), short), "Configure.expected");
     let kill = |subject, audit| {
         wrong(Some(Action::SetKillSwitch(log::SetKillSwitch { subject, engaged: true, audit })))
     };

@@ -12,7 +12,7 @@ use domain::orders::report::{
 };
 use domain::orders::{Evidence, Order, OrderId};
 use domain::trading::command::{TradingAction, TradingAnswer};
-use domain::trading::configuration::{Day, Problem};
+use domain::trading::configuration::{Day, Draft, Problem, Revision};
 use domain::trading::scope::Subject;
 use domain::trading::switch::Switched;
 use domain::{
@@ -93,7 +93,24 @@ fn trading_actions() -> Vec<(&'static str, TradingAction)> {
     let audit = desk::audit;
     let subject = || Subject::Venue(desk::name("sim"));
     vec![
-        ("configure", TradingAction::Configure { draft: desk::draft(), tag: desk::tag(), audit: audit() }),
+        (
+            "configure",
+            TradingAction::Configure {
+                draft: desk::draft(),
+                expected: None,
+                tag: desk::tag(),
+                audit: audit(),
+            },
+        ),
+        (
+            "configure-expecting",
+            TradingAction::Configure {
+                draft: Draft::default(),
+                expected: Some(Revision(7)),
+                tag: desk::tag(),
+                audit: audit(),
+            },
+        ),
         ("kill", TradingAction::SetKillSwitch { subject: subject(), engaged: true, audit: audit() }),
         ("mode", TradingAction::SetMode { subject: Subject::All, mode: Mode::Halted, audit: audit() }),
         (
@@ -179,6 +196,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("unchanged", TradingAnswer::Switched(Switched::Unchanged)),
         ("full", TradingAnswer::Switched(Switched::Full)),
         ("unknown-subject", TradingAnswer::Unknown),
+        ("stale", TradingAnswer::Stale),
     ];
     let orders = orders.map(|(name, answer)| (name, Answer::Order(Box::new(answer))));
     let trading = trading.map(|(name, answer)| (name, Answer::Trading(Box::new(answer))));

@@ -14,7 +14,7 @@ use domain::orders::order::Origin;
 use domain::orders::report::{OrderName, Terms, Witness};
 use domain::orders::{Fact, Intent, Order, OrderId, OrderType, Report, Side, Tag, TimeInForce};
 use domain::trading::command::TradingAction;
-use domain::trading::configuration::{Configuration, Draft};
+use domain::trading::configuration::{Configuration, Draft, Revision};
 use domain::trading::counters::PositionKey;
 use domain::trading::venue::{Instrument, Venue};
 use domain::{Action, Changes, Command, Digest, Image, RowCounts, Serial};
@@ -220,7 +220,8 @@ fn nothing_takes_more_of_an_entry_than_it_counts_for() {
         subject: String::new(),
         reason: String::new(),
     });
-    holds_what_it_counts_for(Action::Trading(Box::new(TradingAction::Configure { draft, tag, audit })));
+    let configure = TradingAction::Configure { draft, expected: Some(Revision(u128::MAX)), tag, audit };
+    holds_what_it_counts_for(Action::Trading(Box::new(configure)));
 }
 
 proptest! {
@@ -233,7 +234,7 @@ proptest! {
     fn no_configuration_takes_more_of_an_entry_than_it_counts_for(draft in any::trading::draft()) {
         let text = String::new;
         let audit = Box::new(Audit { wall_ms: 0, actor: text(), action: text(), subject: text(), reason: text() });
-        let configure = TradingAction::Configure { draft, tag: Tag::of(7), audit };
+        let configure = TradingAction::Configure { draft, expected: None, tag: Tag::of(7), audit };
         holds_what_it_counts_for(Action::Trading(Box::new(configure)));
     }
 }

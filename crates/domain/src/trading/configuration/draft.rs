@@ -87,7 +87,7 @@ impl Records<'_> {
         );
         account.limits.check(&format!("{at}.limits"), problems);
         for (symbol, limits) in &account.symbol_limits {
-            let at = format!("{at}.limits.{symbol}");
+            let at = format!("{at}.symbol_limits.{symbol}");
             problems.unless(
                 venue.is_none_or(|venue| venue.symbols.contains_key(symbol)),
                 &at,
@@ -121,7 +121,7 @@ impl Records<'_> {
         }
         strategy.limits.check(&format!("{at}.limits"), problems);
         for (symbol, limits) in &strategy.symbol_limits {
-            let at = format!("{at}.limits.{symbol}");
+            let at = format!("{at}.symbol_limits.{symbol}");
             let is_traded = strategy.may_trade(symbol) && self.instruments(strategy, symbol).next().is_some();
             problems.unless(is_traded, &at, "it may not trade this symbol");
             limits.check(&at, problems);

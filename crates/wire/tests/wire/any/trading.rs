@@ -8,7 +8,7 @@ use domain::orders::reason::Mode;
 use domain::orders::report::Weight;
 use domain::trading::account::{Account, AccountMode};
 use domain::trading::command::{TradingAction, TradingAnswer};
-use domain::trading::configuration::{Configuration, Day, Draft, Problem};
+use domain::trading::configuration::{Configuration, Day, Draft, Problem, Revision};
 use domain::trading::counters::{Counters, LastTrade, NotionalKey, PositionKey};
 use domain::trading::limits::{Limits, MessageRate};
 use domain::trading::reconciled::Reconciled;
@@ -217,11 +217,9 @@ fn mode() -> impl Strategy<Value = Mode> {
 pub(super) fn trading_action() -> BoxedStrategy<TradingAction> {
     let audit = || audit().prop_map(Box::new);
     prop_oneof![
-        (draft(), tag(), audit()).prop_map(|(draft, tag, audit)| TradingAction::Configure {
-            draft,
-            tag,
-            audit
-        }),
+        (draft(), option::of(any::<u128>().prop_map(Revision)), tag(), audit()).prop_map(
+            |(draft, expected, tag, audit)| TradingAction::Configure { draft, expected, tag, audit }
+        ),
         (subject(), any::<bool>(), audit()).prop_map(|(subject, engaged, audit)| {
             TradingAction::SetKillSwitch { subject, engaged, audit }
         }),
@@ -247,6 +245,7 @@ pub(super) fn trading_answer() -> BoxedStrategy<TradingAnswer> {
         vec(problem, 0..3).prop_map(|problems| TradingAnswer::Misconfigured { problems }),
         select(switched).prop_map(TradingAnswer::Switched),
         Just(TradingAnswer::Unknown),
+        Just(TradingAnswer::Stale),
     ]
     .boxed()
 }
