@@ -1,10 +1,14 @@
 //! The nodes as an operator's command sees them: any of them, all asked at once.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Result;
+use api::Reason;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tokio::time::timeout;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use wire::v1;
@@ -12,13 +16,16 @@ use wire::v1::cluster_service_client::ClusterServiceClient;
 use wire::v1::config_service_client::ConfigServiceClient;
 use wire::v1::lease_service_client::LeaseServiceClient;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Time for a connection to a node.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Beyond what the server waits for a leader and for an outcome.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// A node that leads, or knows who does, has answered by then.
+const HEDGE_AFTER: Duration = Duration::from_secs(1);
 
 /// Channels to every endpoint, opened when first used.
 #[derive(Clone)]
@@ -98,6 +105,44 @@ impl Client {
         Err(last)
     }
 
+    /// Makes one call that may be made at several nodes: it reads, or it stops something and has an id under which it runs once. A
+    /// node that hangs holds nobody up: the next is asked as well after [`HEDGE_AFTER`], and whoever knows first is believed.
+    ///
+    /// Never for what lets trading go on: a node that wakes after the id is forgotten may still do what it was asked.
+    pub async fn call_any<T, F, Fut>(&self, call: F) -> Result<T, Failure>
+    where
+        F: Fn(Channel) -> Fut,
+        Fut: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let ask = |(address, channel): &(String, Channel)| {
+            let (address, answer) = (address.clone(), call(channel.clone()));
+            async move { (address, answer.await) }
+        };
+        let mut others = self.nodes.iter();
+        let mut asked: FuturesUnordered<_> = others.next().map(ask).into_iter().collect();
+        let mut failed: Option<Failure> = None;
+        let mut deadline = pin!(sleep(CALL_TIMEOUT));
+        while !asked.is_empty() {
+            tokio::select! {
+                Some((address, answer)) = asked.next() => match answer {
+                    Ok(response) => return Ok(response.into_inner()),
+                    Err(status) if is_of_this_node(&status) => {
+                        let failure = match unreachable(&status) {
+                            true => Failure::unreachable(&address, &status),
+                            false => Failure::from_status(status),
+                        };
+                        failed = Some(failed.map_or(failure.clone(), |before| graver(before, failure)));
+                        asked.extend(others.next().map(ask));
+                    }
+                    Err(status) => return Err(Failure::from_status(status)),
+                },
+                () = sleep(HEDGE_AFTER), if others.len() > 0 => asked.extend(others.next().map(ask)),
+                () = &mut deadline => return Err(Failure::deadline()),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Failure::usage("no endpoint was given".into())))
+    }
+
     pub fn leases(channel: Channel) -> LeaseServiceClient<Channel> {
         LeaseServiceClient::new(channel)
     }
@@ -114,4 +159,30 @@ impl Client {
 /// The connection could not be made: the request never left this process.
 fn unreachable(status: &Status) -> bool {
     status.code() == Code::Unavailable && api::reason_of(status).is_none()
+}
+
+/// Another node may know better.
+fn is_of_this_node(status: &Status) -> bool {
+    match api::reason_of(status) {
+        Some(reason) => matches!(
+            reason,
+            Reason::NoQuorum
+                | Reason::OutcomeUnknown
+                | Reason::OutOfService
+                | Reason::Draining
+                | Reason::DiskLow
+                | Reason::Limit
+        ),
+        None => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled),
+    }
+}
+
+/// The one that says more: what may have been done, before what was not, before a node that was not there.
+fn graver(one: Failure, other: Failure) -> Failure {
+    let gravity = |failure: &Failure| match failure.exit {
+        Exit::Unknown => 2,
+        _ if failure.reason != "UNREACHABLE" => 1,
+        _ => 0,
+    };
+    if gravity(&other) > gravity(&one) { other } else { one }
 }

@@ -14,7 +14,7 @@ use super::desk_file::{self, DeskFile};
 use super::lease::request_id;
 use super::said;
 use crate::client::Client;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, Table};
 
 #[derive(Subcommand, Debug)]
@@ -59,7 +59,14 @@ pub async fn run(client: &Client, config: Config, format: Format) -> Result<()> 
 }
 
 pub fn check(file: &Path) -> Result<()> {
-    let config = crate::config::Config::load(file)?;
+    let config = crate::config::Config::load(file).map_err(|error| match DeskFile::read(file) {
+        Ok(_) => {
+            let message = format!("{}: this is the file of a desk, not of a node", file.display());
+            let next = format!("tenure config apply {} --dry-run", file.display());
+            anyhow::Error::from(Failure::new(Exit::Error, "ERROR", message, &next))
+        }
+        Err(_) => error.into(),
+    })?;
     config.redis_password()?;
     config.sentinel_password()?;
     println!("{}: ok, node {} ({})", file.display(), config.node.id, config.name());
@@ -73,7 +80,7 @@ pub fn schema(format: Format) -> Result<()> {
 }
 
 async fn show(client: &Client, format: Format) -> Result<()> {
-    let shown = client.call(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
+    let shown = client.call_any(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
     Ok(format.one(&Shown::from(shown), desk_file::render)?)
 }
 
@@ -94,7 +101,8 @@ async fn apply(client: &Client, arguments: Apply, format: Format) -> Result<()> 
             answered => answered.map(|response| response.map(Ok)),
         }
     };
-    let response = client.call(call).await?.map_err(|status| {
+    let answered = if dry_run { client.call_any(call).await? } else { client.call(call).await? };
+    let response = answered.map_err(|status| {
         let all: Vec<String> = api::all_reasons(&status).into_iter().map(|(_, message)| message).collect();
         if all.is_empty() { Failure::from_status(status) } else { file.wrong(&all) }
     })?;

@@ -103,8 +103,8 @@ pub async fn kill_switch(client: &Client, command: KillSwitchCommand, format: Fo
     };
     let (subject, reason) = (Some(scope.0.clone()), Some(reason));
     let request = v1::SetKillSwitchRequest { subject, engaged, reason, request_id: request_id() };
-    let response =
-        client.call(|c| async { Client::config(c).set_kill_switch(request.clone()).await }).await?;
+    let call = async |channel| Client::config(channel).set_kill_switch(request.clone()).await;
+    let response = if engaged { client.call_any(call).await? } else { client.call(call).await? };
     let switched = SwitchedKillSwitch { scope: scope.to_string(), engaged, changed: response.changed };
     let state = if engaged { "engaged" } else { "released" };
     print(format, &switched, &switched.scope, state, switched.changed)
@@ -122,7 +122,10 @@ pub async fn mode(client: &Client, command: ModeCommand, format: Format) -> Resu
     };
     let (subject, reason) = (Some(scope.0.clone()), Some(reason));
     let request = v1::SetModeRequest { subject, mode: mode.0.into(), reason, request_id: request_id() };
-    let response = client.call(|c| async { Client::config(c).set_mode(request.clone()).await }).await?;
+    let call = async |channel| Client::config(channel).set_mode(request.clone()).await;
+    // Any other may allow more than before.
+    let is_halted = mode.0 == v1::TradingMode::Halted;
+    let response = if is_halted { client.call_any(call).await? } else { client.call(call).await? };
     let (scope, mode) = (scope.to_string(), mode.to_string());
     let switched = SwitchedMode { scope, mode, changed: response.changed };
     print(format, &switched, &switched.scope, &switched.mode, switched.changed)
@@ -140,7 +143,8 @@ pub async fn breaker(client: &Client, command: BreakerCommand, format: Format) -
     };
     let reason = Some(reason);
     let request = v1::SetBreakerRequest { venue, forced_open, reason, request_id: request_id() };
-    let response = client.call(|c| async { Client::config(c).set_breaker(request.clone()).await }).await?;
+    let call = async |channel| Client::config(channel).set_breaker(request.clone()).await;
+    let response = if forced_open { client.call_any(call).await? } else { client.call(call).await? };
     let state = switch::breaker_state(forced_open);
     let switched = SwitchedBreaker { venue: request.venue, state, changed: response.changed };
     print(format, &switched, &switched.venue, switched.state, switched.changed)
@@ -198,14 +202,14 @@ fn show<T: Serialize>(
 }
 
 async fn list_breakers(client: &Client, format: Format) -> Result<()> {
-    let shown = client.call(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
+    let shown = client.call_any(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
     let breakers = Breaker::all(shown.configuration.unwrap_or_default(), switches(client).await?);
     let row = |it: &Breaker| (it.venue.clone(), it.state.to_owned(), it.note.clone());
     Ok(format.many(&breakers, |all| table(["venue", "breaker"], all.iter().map(row)))?)
 }
 
 async fn switches(client: &Client) -> Result<v1::SwitchesResponse> {
-    Ok(client.call(|c| async { Client::config(c).switches(v1::SwitchesRequest {}).await }).await?)
+    Ok(client.call_any(|c| async { Client::config(c).switches(v1::SwitchesRequest {}).await }).await?)
 }
 
 fn table(head: [&str; 2], rows: impl Iterator<Item = (String, String, Note)>) -> Table {

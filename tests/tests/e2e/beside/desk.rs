@@ -149,6 +149,10 @@ fn a_wrong_desk_is_told_with_its_line() {
         // An empty file takes nothing away.
         let empty = desk.apply("", &[]).await?.expect(2, "INVALID")?.error()?["message"].to_string();
         ensure!(empty.contains("missing field `venues`"), "{empty}");
+        let file = desk.file(EXAMPLE)?;
+        let check =
+            desk.cli.run_json(&["config", "check", name(&file)]).await?.expect(1, "ERROR")?.error()?;
+        ensure!(check["next"].as_str().is_some_and(|next| next.contains("config apply")), "{check}");
         let missing = ["config", "apply", "no-such-file.toml", "--reason", "test"];
         let missing =
             desk.cli.run_json(&missing).await?.expect(2, "INVALID")?.error()?["message"].to_string();

@@ -1,5 +1,7 @@
 //! `tenure kill-switch`, `mode` and `breaker`: what stops trading, who stopped it, and that it holds.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -100,6 +102,24 @@ fn switches_hold_and_name_who_set_them() {
 }
 
 #[test]
+fn a_node_that_hangs_does_not_hold_up_whoever_stops_trading() {
+    suite::beside("switches_hang", async {
+        let (mut cluster, cli) = with_desk(Options::default()).await?;
+        // The one that is asked first.
+        cluster.signal(1, Signal::STOP).await?;
+        let engaged = cli.run_json(&["kill-switch", "engage", "--yes"]).await?.expect(0, "")?;
+        ensure!(engaged.took < Duration::from_secs(8), "it took {:?}", engaged.took);
+        ensure!(switched(&cli).await?[0].len() == 1, "it is engaged");
+        cluster.thaw(1)?;
+        cluster.wait_ready().await?;
+        // It runs once, though node 1 was asked too.
+        cli.json(&["kill-switch", "release", "--reason", "over"]).await?;
+        ensure!(switched(&cli).await?[0].is_empty(), "it is released");
+        Ok(())
+    });
+}
+
+#[test]
 fn without_a_quorum_nothing_is_switched() {
     suite::beside("switches_no_quorum", async {
         let options = Options { no_restart: true, ..Options::default() };
@@ -109,7 +129,7 @@ fn without_a_quorum_nothing_is_switched() {
         }
         let engage = ["kill-switch", "engage", "--yes"];
         // What the leader of old took before it knew is not known to be done.
-        wait::until(std::time::Duration::from_secs(30), "a refusal", || async {
+        wait::until(Duration::from_secs(30), "a refusal", || async {
             let engaged = cli.run_json(&engage).await?;
             ensure!([5, 7].contains(&engaged.code), "{engaged:?}");
             Ok((engaged.code == 5).then_some(()))
