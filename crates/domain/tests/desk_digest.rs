@@ -247,6 +247,7 @@ pub(crate) const CHANGES: &[Change] = &[
     ("order.denial", |image| order(image, 2).denial = Some(Denial::Expired)),
     ("order.cancels", |image| order(image, 0).cancels = [Serial(33)].into()),
     ("order.epoch", |image| order(image, 0).epoch = Epoch::new(2).expect("small")),
+    ("order.recorded", |image| order(image, 0).recorded_ms = Some(128)),
     ("order.valuation, none", |image| order(image, 0).valuation = None),
     ("order.valuation.price", |image| valuation(image).price = decimal("101")),
     ("order.valuation.contract", |image| valuation(image).contract_size = decimal("2")),

@@ -47,6 +47,9 @@ pub struct Order {
     pub valuation: Option<Valuation>,
     /// When it was recorded, for what it is called at its venue.
     pub epoch: Epoch,
+    /// When it was recorded, milliseconds since 1970, by the clock of the leader that proposed it; of one that the venue showed,
+    /// when the venue said. `None` if nobody said.
+    pub recorded_ms: Option<i64>,
 }
 
 /// Where an order comes from.
@@ -110,7 +113,7 @@ impl Order {
     pub fn external(id: OrderId, report: &Report, at: LogTime) -> Option<Self> {
         let Report { account, symbol, .. } = report;
         let origin = Origin::External { account: account.clone(), symbol: symbol.clone() };
-        let mut order = Self::new(id, origin, at);
+        let mut order = Self { recorded_ms: report.venue_ms, ..Self::new(id, origin, at) };
         order.report(report, Weight::Evidence, id.0, at);
         order.venue.is_alive().then_some(order)
     }
@@ -130,6 +133,7 @@ impl Order {
             held_until: None,
             valuation: None,
             epoch: Epoch::default(),
+            recorded_ms: None,
         }
     }
 
@@ -269,6 +273,11 @@ impl Order {
         self.intent().is_none()
     }
 
+    /// When it was authorised or, of one that was not, recorded: milliseconds since 1970, as whoever did it had them.
+    pub fn submitted_ms(&self) -> Option<i64> {
+        self.authorization.map(|authorization| authorization.wall_ms).or(self.recorded_ms)
+    }
+
     pub fn account(&self) -> &AccountId {
         match &self.origin {
             Origin::Intent(intent) => &intent.account,
@@ -404,6 +413,10 @@ impl Order {
         if let Some(valuation) = &self.valuation {
             valuation.feed(&mut feed);
         }
+        // One of before this was noted has the digest that it had then.
+        if let Some(recorded_ms) = self.recorded_ms {
+            feed.bytes(b"recorded").i64(recorded_ms);
+        }
         Digest(feed.u128(self.venue.digest().0).u128(self.hints.digest().0).finish())
     }
 }
@@ -464,6 +477,8 @@ mod tests {
             |it| it.revision.0 += 1,
             |it| it.updated_at = LogTime::MAX,
             |it| it.settled_at = Some(LogTime::ZERO),
+            |it| it.recorded_ms = Some(0),
+            |it| it.recorded_ms = Some(1),
             |it| it.denial = Some(Denial::Withdrawn),
             |it| it.denial = Some(Denial::Refused(vec![])),
             |it| it.denial = Some(Denial::Refused(vec![Reason::Full])),

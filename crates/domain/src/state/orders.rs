@@ -98,7 +98,7 @@ impl State {
         let Submit { intent, sender, hold_ms, wall_ms: _ } = submit;
         let checked = self.with_room(self.check(at, &intent, sender, wall_ms));
         let id = OrderId(self.serial);
-        let mut order = self.new_order(intent);
+        let mut order = self.new_order(intent, wall_ms);
         let reasons = match checked {
             Ok(valuation) => return self.authorize(at, order, sender, wall_ms, valuation),
             Err(reasons) => reasons,
@@ -121,8 +121,9 @@ impl State {
         }
     }
 
-    fn new_order(&self, intent: Intent) -> Order {
-        Order { epoch: self.epoch, ..Order::recorded(OrderId(self.serial), intent, self.now) }
+    fn new_order(&self, intent: Intent, wall_ms: i64) -> Order {
+        let recorded_ms = Some(wall_ms);
+        Order { epoch: self.epoch, recorded_ms, ..Order::recorded(OrderId(self.serial), intent, self.now) }
     }
 
     fn check(&self, at: Position, intent: &Intent, sender: Sender, wall_ms: i64) -> Checked {
@@ -267,7 +268,7 @@ impl State {
             self.count_messages(&canceled, 1);
         }
         self.put_order(canceled);
-        let order = self.new_order(intent);
+        let order = self.new_order(intent, wall_ms);
         let answer = match self.authorize(at, order, sender, wall_ms, valuation) {
             OrderAnswer::Authorized { order, signing } if !is_withdrawn => {
                 OrderAnswer::Replacing { canceled: id, order, signing }

@@ -43,6 +43,7 @@ impl From<&Order> for log::OrderRow {
             held_until_ns: order.held_until.map(LogTime::as_ns),
             valuation: order.valuation.as_ref().map(Into::into),
             epoch: order.epoch.get().into(),
+            recorded_ms: order.recorded_ms,
         }
     }
 }
@@ -78,6 +79,7 @@ impl TryFrom<log::OrderRow> for Order {
             held_until: time(row.held_until_ns),
             valuation: row.valuation.map(TryInto::try_into).transpose()?,
             epoch: epoch_of("OrderRow.epoch", row.epoch)?,
+            recorded_ms: row.recorded_ms,
         })
     }
 }

@@ -285,8 +285,9 @@ pub(crate) fn order() -> BoxedStrategy<Order> {
     let said = prop_oneof![1 => Just(Evidence::default()), 3 => evidence()];
     let hints = prop_oneof![2 => Just(Evidence::default()), 1 => evidence()];
     let stands = (serial(), time(), option::of(time()), option::of(time()), option::of(valuation));
-    (asked, btree_set(serial(), 0..3), said, hints, stands)
-        .prop_map(|(asked, cancels, venue, hints, stands)| {
+    let recorded_ms = option::of(any::<i64>());
+    (asked, btree_set(serial(), 0..3), said, hints, stands, recorded_ms)
+        .prop_map(|(asked, cancels, venue, hints, stands, recorded_ms)| {
             let (id, origin, authorization, denial, epoch) = asked;
             let (revision, updated_at, settled_at, held_until, valuation) = stands;
             Order {
@@ -303,6 +304,7 @@ pub(crate) fn order() -> BoxedStrategy<Order> {
                 held_until,
                 valuation,
                 epoch,
+                recorded_ms,
             }
         })
         .boxed()
