@@ -63,6 +63,8 @@ pub struct IndexQuery {
     pub times: Range<i64>,
     /// Only ids below this one: [`IndexPage::next`] of the page before.
     pub before: Option<u64>,
+    /// Only ids from this one on.
+    pub from: u64,
     /// Hits at most.
     pub limit: usize,
 }
@@ -70,7 +72,7 @@ pub struct IndexQuery {
 impl Default for IndexQuery {
     /// Everything.
     fn default() -> IndexQuery {
-        IndexQuery { terms: Vec::new(), times: i64::MIN..i64::MAX, before: None, limit: usize::MAX }
+        IndexQuery { terms: Vec::new(), times: i64::MIN..i64::MAX, before: None, from: 0, limit: usize::MAX }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn run(rows: &impl Rows, query: &IndexQuery) -> Result<IndexPage, Err
     let mut hits = Vec::new();
     // All ids above it are judged.
     let mut at = if query.times.is_empty() { None } else { query.before.unwrap_or(u64::MAX).checked_sub(1) };
-    while let Some(id) = at {
+    while let Some(id) = at.filter(|id| *id >= query.from) {
         if hits.len() >= query.limit || walk.entries + STEP_ENTRIES_MAX > INDEX_ENTRIES_PER_QUERY_MAX {
             break;
         }
@@ -37,7 +37,8 @@ pub(super) fn run(rows: &impl Rows, query: &IndexQuery) -> Result<IndexPage, Err
             }
         };
     }
-    Ok(IndexPage { hits, next: at.map(|id| id + 1), entries: walk.entries })
+    let next = at.filter(|id| *id >= query.from).map(|id| id + 1);
+    Ok(IndexPage { hits, next, entries: walk.entries })
 }
 
 enum Step {
@@ -81,7 +82,8 @@ impl<'a, R: Rows> Walk<'a, R> {
         let (tree, prefix) = &self.lists[self.turn];
         self.turn = (self.turn + 1) % self.lists.len();
         self.entries += 1;
-        let last = self.rows.last(tree, &layout::with_id(prefix, 0), &layout::with_id(prefix, at))?;
+        let (least, greatest) = (layout::with_id(prefix, self.query.from), layout::with_id(prefix, at));
+        let last = self.rows.last(tree, &least, &greatest)?;
         let Some(key) = last else { return Ok(Step::To(None)) };
         let id = layout::id_of(tree, &key)?;
         if id < at {

@@ -98,6 +98,9 @@ fn a_query_is_answered_by_all_that_holds_and_the_greatest_id_first() {
             (IndexQuery { times: 120..120, ..with_terms(&[]) }, vec![]),
             (IndexQuery { before: Some(7), ..with_terms(&[]) }, vec![6, 5]),
             (IndexQuery { before: Some(0), ..with_terms(&[]) }, vec![]),
+            (IndexQuery { from: 6, ..with_terms(&[]) }, vec![9, 7, 6]),
+            (IndexQuery { from: 6, before: Some(9), ..with_terms(&[(1, "main")]) }, vec![7]),
+            (IndexQuery { from: 10, ..with_terms(&[]) }, vec![]),
         ] {
             assert_eq!(ids(index, &query), expected, "{query:?}");
             assert_eq!(ids(index, &IndexQuery { limit: 1, ..query }), expected, "page by page");

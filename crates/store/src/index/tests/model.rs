@@ -26,11 +26,15 @@ fn files() -> impl Strategy<Value = Vec<(u64, Vec<Indexed>)>> {
 
 fn query() -> impl Strategy<Value = IndexQuery> {
     let before = proptest::option::of(id());
-    (indexed(), 0..40_i64, before, 1..9_usize).prop_map(|(like, length, before, limit)| IndexQuery {
-        terms: like.terms.into_iter().take(2).collect(),
-        times: if length < 20 { like.time_ms..like.time_ms + length } else { i64::MIN..i64::MAX },
-        before,
-        limit,
+    let from = prop_oneof![2 => Just(0), 1 => id()];
+    (indexed(), 0..40_i64, before, from, 1..9_usize).prop_map(|(like, length, before, from, limit)| {
+        IndexQuery {
+            terms: like.terms.into_iter().take(2).collect(),
+            times: if length < 20 { like.time_ms..like.time_ms + length } else { i64::MIN..i64::MAX },
+            before,
+            from,
+            limit,
+        }
     })
 }
 
@@ -59,6 +63,7 @@ fn check(index: &dyn HistoryIndex, files: &[(u64, Vec<Indexed>)], queries: &[Ind
     for query in queries {
         let holds = |id: &u64, record: &Indexed| {
             query.before.is_none_or(|before| *id < before)
+                && *id >= query.from
                 && query.times.contains(&record.time_ms)
                 && query.terms.iter().all(|term| record.terms.contains(term))
         };
