@@ -7,11 +7,12 @@
 //!
 //! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the door)
 //! and `watch` and `journal` (what was applied), `router` and `link` (entry side), `sequencer` (leader side), `reads` and `rounds`, `machine` and
-//! `log_store` (openraft's storage on ours), `sealed` (history files), `materialise` (the state for a fast restart),
+//! `log_store` (openraft's storage on ours), `sealed` (history files) and [`archive`] (closed orders in them), `materialise` (the state for a fast restart),
 //! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
 mod admin;
 mod backlog;
+pub mod archive;
 mod clock;
 pub mod environment;
 mod error;
@@ -44,6 +45,7 @@ mod watch;
 mod watchdog;
 
 pub use admin::Change;
+pub use archive::{Archive, ArchiveError};
 pub use environment::Environment;
 pub use error::{AdminError, Error, ProposeError, ReadError};
 pub use incoming::Incoming;

@@ -100,6 +100,26 @@ pub const HISTORY_PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HISTORY_PAUSE_MIN: Duration = Duration::from_secs(1);
 pub const HISTORY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// Files of closed orders that were sealed here and are not yet indexed, of which the orders are kept at hand: of 1 MiB each, by what
+/// orders count for. Beyond this the oldest are told again when they are indexed.
+pub const ARCHIVE_FILES_AT_HAND_MAX: usize = 64;
+
+/// Bytes of history that are read for one page: a page of answers is no larger.
+pub const ARCHIVE_PAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Files that are read whole for what changed after a serial, of some ten milliseconds each: what goes to the history in a fraction
+/// of a day.
+pub const ARCHIVE_FILES_AFTER_MAX: usize = 16;
+
+/// Orders that are read to find the one that a key stood for: those that were denied under it before came earlier.
+pub const ARCHIVE_KEY_ORDERS_MAX: usize = 16;
+
+/// Pause before the index over history is tried again, after it or a file could not be used.
+pub const INDEX_PAUSE: Duration = Duration::from_secs(5);
+
+/// A node that stops waits so long for its index over history, which is made anew then.
+pub const INDEX_FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How often the state store is brought up to date. A restart applies what was applied since, up to another second
 /// after a kill, as the store flushes that often: at full load a second of it takes less than that.
 pub const STATE_WRITE_INTERVAL: Duration = Duration::from_secs(1);

@@ -134,6 +134,7 @@ impl Machine {
         // Before the state shows it to anybody.
         self.shared.scripts_flushed.store(state.scripts().flushed().0, Ordering::Release);
         self.unwritten = state.take_unwritten_history();
+        self.sealed.archive().note(&self.unwritten);
         self.events = state.take_events();
         drop(state);
         self.shared.next_end.send_if_modified(|seen| std::mem::replace(seen, next_end) != next_end);

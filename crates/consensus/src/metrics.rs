@@ -68,6 +68,8 @@ pub struct Metrics {
     pub history_files_fetched: Counter,
     /// Those that the state names and that were not here at the last look.
     pub history_files_missing: Gauge,
+    /// Those of which the orders cannot be found by the index over them yet.
+    pub history_files_unindexed: Gauge,
     /// Rows written to the state store.
     pub state_rows_written: Counter,
     /// Seconds in which the state store was left behind because too much changed.

@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use planted::Bug;
-use store::{Disk, Identity, Snapshots, StateStore, Wal, WalOptions};
+use store::{Disk, HistoryIndex, Identity, Snapshots, StateStore, Wal, WalOptions};
 use tokio::time::{sleep, timeout};
 use wire::peer::peer_service_server::PeerServiceServer;
 
@@ -39,7 +39,7 @@ use crate::shared::Shared;
 use crate::status::{Role, Status};
 use crate::types::{Contact, Member, Raft};
 use crate::watch::{StandingWatch, Watch};
-use crate::{AdminError, Change, Error, ProposeError, ReadError, leadership, ticks, watchdog};
+use crate::{AdminError, Archive, Change, Error, ProposeError, ReadError, leadership, ticks, watchdog};
 
 /// A node of the group, as the rest of this process sees it. Cheap to clone; may be used from any runtime.
 #[derive(Clone)]
@@ -67,6 +67,8 @@ pub struct Start {
     pub wal: WalOptions,
     /// Where applied state is kept for a fast restart; without one, a start reads the last snapshot and the log.
     pub state_store: Option<Box<dyn StateStore>>,
+    /// Where the closed orders in the history are indexed; without one, none of them is told here.
+    pub history_index: Option<Box<dyn HistoryIndex>>,
     pub options: Options,
     pub environment: Environment,
 }
@@ -75,7 +77,7 @@ impl Replica {
     /// Opens the data directory, recovers, and starts to take part. To be called on the runtime that Raft is to
     /// run on. A node without a cluster waits to be founded or adopted.
     pub async fn start(start: Start) -> Result<Self, Error> {
-        let Start { node, contact, disk, wal, state_store, options, environment } = start;
+        let Start { node, contact, disk, wal, state_store, history_index, options, environment } = start;
         let identity = Identity::open(&*disk)?;
         if let Some(identity) = &identity
             && identity.node_id != node.0
@@ -98,7 +100,7 @@ impl Replica {
         let cluster_id = identity.map(|identity| identity.cluster_id);
         let shared = Shared::new(node, contact, cluster_id, options, environment);
 
-        let sealed = Sealed::open(shared.clone(), disk.clone())?;
+        let sealed = Sealed::open(shared.clone(), disk.clone(), history_index)?;
         let mut machine = Machine::new(shared.clone(), snapshots.clone(), sealed.clone());
         let mut state_store = match state_store {
             Some(store) => materialise::open(&shared, &wal, store).await,
@@ -146,6 +148,7 @@ impl Replica {
         );
         task("members", Box::pin(admin.clone().tend_members()));
         task("history", Box::pin(sealed.clone().keep_complete()));
+        task("history index", Box::pin(sealed.archive().clone().keep_indexed(reads.clone())));
         if let Some(materialiser) = &materialiser {
             task("state store", Box::pin(materialiser.clone().run()));
         }
@@ -258,6 +261,11 @@ impl Replica {
             return Err(ReadError::OutOfService);
         }
         Ok(Reading::new(self.shared.clone(), round))
+    }
+
+    /// The closed orders in the history of this node.
+    pub fn archive(&self) -> &Arc<Archive> {
+        self.sealed.archive()
     }
 
     /// The state as applied here, without any proof that it is the newest: for status and metrics only.
@@ -431,6 +439,7 @@ impl Replica {
         if let Some(materialiser) = &self.materialiser {
             materialiser.finish().await;
         }
+        self.sealed.archive().finish().await;
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "Raft did not stop cleanly");
         }

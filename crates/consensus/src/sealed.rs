@@ -11,12 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::{HistoryRecord, SealedHistory};
 use futures_util::{Stream, stream};
-use store::{Disk, History, SealedFile};
+use store::{Disk, History, HistoryIndex, SealedFile};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 use wire::peer;
 
+use crate::archive::{Archive, file};
 use crate::limits::{HISTORY_PAUSE_MAX, HISTORY_PAUSE_MIN, HISTORY_PIECE_BYTES, HISTORY_PIECE_TIMEOUT};
 use crate::peer::Lane;
 use crate::shared::Shared;
@@ -24,6 +25,7 @@ use crate::shared::Shared;
 pub(crate) struct Sealed {
     shared: Arc<Shared>,
     files: History,
+    archive: Arc<Archive>,
     /// The state may name files that are not here.
     look: Notify,
 }
@@ -36,8 +38,19 @@ struct Missing {
 }
 
 impl Sealed {
-    pub(crate) fn open(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> Result<Arc<Self>, store::Error> {
-        Ok(Arc::new(Self { shared, files: History::open(disk)?, look: Notify::new() }))
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        disk: Arc<dyn Disk>,
+        index: Option<Box<dyn HistoryIndex>>,
+    ) -> Result<Arc<Self>, store::Error> {
+        let files = History::open(disk)?;
+        let archive = Archive::new(shared.clone(), files.clone(), index);
+        Ok(Arc::new(Self { shared, files, archive, look: Notify::new() }))
+    }
+
+    /// The closed orders in these files.
+    pub(crate) fn archive(&self) -> &Arc<Archive> {
+        &self.archive
     }
 
     /// Makes files durable that the log has just sealed. One that is there already, as after a restart, stays.
@@ -53,12 +66,14 @@ impl Sealed {
         let written = self.shared.environment.blocking("write history", write).await;
         written.ok_or_else(|| io::Error::other("the process is stopping"))?.map_err(io::Error::other)?;
         self.shared.metrics.history_files_written.add(count);
+        self.archive.look_again();
         Ok(())
     }
 
     /// To be called when the state was replaced by a snapshot.
     pub(crate) fn look_again(&self) {
         self.look.notify_one();
+        self.archive.look_again();
     }
 
     /// Fetches what is missing until nothing is, again and again. Ends with the process.
@@ -132,6 +147,7 @@ impl Sealed {
         for wanted in missing.by_ref() {
             let Err(status) = self.fetch_file(node, address, &wanted).await else {
                 self.shared.metrics.history_files_fetched.add(1);
+                self.archive.look_again();
                 continue;
             };
             tracing::debug!(node, number = wanted.file.number, %status, "a history file was not fetched");
@@ -186,10 +202,6 @@ impl Sealed {
             Ok((!bytes.is_empty()).then_some((peer::FetchHistoryResponse { bytes }, (sealed, next))))
         })
     }
-}
-
-fn file(sealed: &SealedHistory) -> SealedFile {
-    SealedFile { number: sealed.number, records: sealed.records, chain: sealed.chain }
 }
 
 /// What the records of a file give after those before them; `None` if one of them cannot be read.

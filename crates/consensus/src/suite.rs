@@ -81,7 +81,7 @@ impl StoreBuilder<TypeConfig, LogStore, Machine> for Builder {
             pid: 0,
         };
         let shared = Shared::new(NodeId(0), Contact::default(), None, options, environment);
-        let sealed = Sealed::open(shared.clone(), disk).expect("a place for history");
+        let sealed = Sealed::open(shared.clone(), disk, None).expect("a place for history");
         Ok(((), LogStore::new(wal), Machine::new(shared, snapshots, sealed)))
     }
 }

@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use store::WalOptions;
+use store::{MemoryIndex, WalOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use turmoil::Sim;
@@ -249,6 +249,8 @@ impl Node {
                 ..WalOptions::default()
             },
             state_store: Some(Box::new(self.directory.state.clone())),
+            // Made anew at every start, as after a crash that took it.
+            history_index: Some(Box::<MemoryIndex>::default()),
             options: Options {
                 timeouts: Timeouts::LAN,
                 snapshot_entries: plan.snapshot_entries,

@@ -347,6 +347,11 @@ impl Config {
         door.of(&self.advertise).cloned().unwrap_or_else(default)
     }
 
+    /// Nobody beyond this machine can reach it.
+    pub fn is_on_loopback(&self) -> bool {
+        Door::ALL.into_iter().all(|door| host_ip(&self.listen(door)).is_some_and(|ip| ip.is_loopback()))
+    }
+
     pub fn name(&self) -> String {
         self.node.name.clone().unwrap_or_else(|| format!("node{}", self.node.id))
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use consensus::{Options, Replica, Start};
 use domain::NodeId;
 use futures_util::StreamExt;
-use store::{Materialised, RealDisk, StateStore, WalOptions};
+use store::{HistoryIndex, Materialised, MaterialisedIndex, RealDisk, StateStore, WalOptions};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
@@ -36,6 +36,14 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 pub fn run(file: &Path) -> Result<()> {
     let config = Config::load(file)?;
     world::abort_on_panic();
+    if let Some(stopwatch) = std::env::var_os(world::TEST_STOPWATCH) {
+        anyhow::ensure!(
+            config.is_on_loopback(),
+            "{} is for tests on one machine, and this node listens on others' networks; unset it",
+            world::TEST_STOPWATCH
+        );
+        world::follow_test_stopwatch(stopwatch.into())?;
+    }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(serve(config));
     // A file that is still being read or written is of no use to anybody now.
@@ -213,6 +221,7 @@ fn start(config: &Config) -> Result<Start> {
         disk,
         wal,
         state_store: state_store(&config.node.data.join("sled")),
+        history_index: history_index(&config.node.data.join("history-index")),
         options,
         environment: world::environment(Handle::current()),
     })
@@ -224,6 +233,17 @@ fn state_store(path: &Path) -> Option<Box<dyn StateStore>> {
         Ok(store) => Some(Box::new(store)),
         Err(error) => {
             tracing::error!(%error, path = %path.display(), "the state store cannot be opened");
+            None
+        }
+    }
+}
+
+/// A node starts without it, and then tells nothing of its history.
+fn history_index(path: &Path) -> Option<Box<dyn HistoryIndex>> {
+    match MaterialisedIndex::open(path) {
+        Ok(index) => Some(Box::new(index)),
+        Err(error) => {
+            tracing::error!(%error, path = %path.display(), "the index over history cannot be opened");
             None
         }
     }

@@ -1,7 +1,9 @@
 //! The real world, handed to the crates below: clocks, chance, sockets, threads, and the way to die.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use consensus::Environment;
@@ -12,6 +14,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// A test that needs days of log time names a file here, from which the nodes read by how many milliseconds their stopwatches are
+/// ahead. Off loopback a node refuses to start with it: every lease would end early.
+pub const TEST_STOPWATCH: &str = "TENURE_TEST_STOPWATCH";
+
+const TEST_STOPWATCH_LOOK: Duration = Duration::from_millis(50);
+
+/// What [`TEST_STOPWATCH`] said, in nanoseconds. It only grows.
+static TEST_AHEAD_NS: AtomicU64 = AtomicU64::new(0);
+
 /// Both clocks of this machine.
 pub struct SystemClock;
 
@@ -19,13 +30,26 @@ impl Clock for SystemClock {
     fn monotonic_ns(&self) -> u64 {
         let now = clock_gettime(ClockId::MonotonicRaw);
         let part = |part: i64| u64::try_from(part).expect("the monotonic clock counts from boot");
-        part(now.tv_sec) * 1_000_000_000 + part(now.tv_nsec)
+        part(now.tv_sec) * 1_000_000_000 + part(now.tv_nsec) + TEST_AHEAD_NS.load(Ordering::Relaxed)
     }
 
     fn wall_ns(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
     }
+}
+
+/// Reads, from now on, by how much the stopwatch is to be ahead.
+pub fn follow_test_stopwatch(file: PathBuf) -> io::Result<()> {
+    tracing::error!(?file, "a test drives the clock of the log: leases end before their time");
+    let follow = move || {
+        loop {
+            let ms = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<u64>().ok());
+            TEST_AHEAD_NS.fetch_max(ms.unwrap_or(0).saturating_mul(1_000_000), Ordering::Relaxed);
+            std::thread::sleep(TEST_STOPWATCH_LOOK);
+        }
+    };
+    std::thread::Builder::new().name("test stopwatch".into()).spawn(follow).map(drop)
 }
 
 /// Returns when this process is asked to end.

@@ -19,7 +19,7 @@ use domain::trading::limits::Limits;
 use domain::trading::strategy::Strategy;
 use domain::trading::venue::{Instrument, Venue};
 use domain::{Action, Answer, Key, LeaseName, NodeId};
-use store::{FaultyDisk, WalOptions, Writer};
+use store::{FaultyDisk, HistoryIndex, MemoryIndex, WalOptions, Writer};
 use tonic::{Request, Response, Status};
 use wire::v1::{self, order_service_server::OrderService};
 
@@ -29,11 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What the wall clock of the node shows, for ever.
 pub(crate) const WALL_MS: i64 = 1_790_000_000_000;
 
-struct TestClock(Instant);
+struct TestClock {
+    since: Instant,
+    /// What was passed over, in nanoseconds.
+    ahead: Arc<AtomicU64>,
+}
 
 impl Clock for TestClock {
     fn monotonic_ns(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
+        self.since.elapsed().as_nanos() as u64 + self.ahead.load(Relaxed)
     }
 
     fn wall_ns(&self) -> i64 {
@@ -78,24 +82,40 @@ pub(crate) struct World {
     pub(crate) orders: Orders,
     /// Of the lease `desk`, under which all is traded.
     pub(crate) token: u64,
+    ahead: Arc<AtomicU64>,
 }
 
 impl World {
     /// With an active leader, a desk, and its lease held.
     pub(crate) async fn new() -> Self {
-        let replica = start().await;
+        Self::with_index(Box::<MemoryIndex>::default()).await
+    }
+
+    /// The same, with this index over its history.
+    pub(crate) async fn with_index(index: Box<dyn HistoryIndex>) -> Self {
+        let ahead = Arc::<AtomicU64>::default();
+        let replica = start(ahead.clone(), index).await;
         replica.init(&[member()]).await.unwrap();
         wait_for_active(&replica).await;
         let orders = Orders::new(replica.clone(), Arc::new(|| WALL_MS));
-        let mut world = Self { replica, orders, token: 0 };
+        let mut world = Self { replica, orders, token: 0, ahead };
         world.configure(draft()).await;
+        world.take_the_lease().await;
+        world
+    }
+
+    pub(crate) async fn take_the_lease(&mut self) {
         let (key, holder) = (Key::new(0, *b"desk"), (*b"bot").into());
         let acquire = Action::Acquire { key, holder, ttl_ms: 600_000, take_over: false };
-        match world.run(acquire).await {
-            Answer::Lease { granted: true, lease: Some(lease) } => world.token = lease.token.as_u64(),
+        match self.run(acquire).await {
+            Answer::Lease { granted: true, lease: Some(lease) } => self.token = lease.token.as_u64(),
             other => panic!("{other:?}"),
         }
-        world
+    }
+
+    /// The log's clock goes on by so much at once.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.ahead.fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
     pub(crate) async fn run(&self, action: Action) -> Answer {
@@ -259,9 +279,9 @@ fn member() -> Member {
     }
 }
 
-async fn start() -> Replica {
+async fn start(ahead: Arc<AtomicU64>, index: Box<dyn HistoryIndex>) -> Replica {
     let environment = Environment {
-        clock: Arc::new(TestClock(Instant::now())),
+        clock: Arc::new(TestClock { since: Instant::now(), ahead }),
         random: Arc::new(Counting(AtomicU64::new(1 << 32))),
         connect: Arc::new(Nobody),
         spawn: Arc::new(Tasks),
@@ -281,7 +301,9 @@ async fn start() -> Replica {
     };
     let contact = member().contact();
     let disk = FaultyDisk::new(1).mount();
-    let start = Start { node: NodeId(1), contact, disk, wal, state_store: None, options, environment };
+    let history_index = Some(index);
+    let start =
+        Start { node: NodeId(1), contact, disk, wal, state_store: None, history_index, options, environment };
     Replica::start(start).await.unwrap()
 }
 

@@ -12,7 +12,7 @@ use consensus::{Contact, Environment, Member, Options, Replica, Start, Timeouts}
 use domain::command::Audit;
 use domain::{Action, Answer, Key, NodeId, Outcome};
 use parking_lot::Mutex;
-use store::{Changes, FaultyDisk, MemoryState, StateStore, Stored, WalOptions};
+use store::{Changes, FaultyDisk, MemoryIndex, MemoryState, StateStore, Stored, WalOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -307,7 +307,9 @@ impl World {
         let contact = member(address).contact();
         let store = self.store(id);
         let state_store = self.keeps_state.then(|| Box::new(store) as Box<dyn StateStore>);
-        let start = Start { node: NodeId(id), contact, disk, wal, state_store, options, environment };
+        let history_index = Some(Box::<MemoryIndex>::default() as _);
+        let start =
+            Start { node: NodeId(id), contact, disk, wal, state_store, history_index, options, environment };
         let replica = Replica::start(start).await.expect("started");
         let (sockets, incoming) = mpsc::channel(64);
         self.wires.listeners.lock().insert(format!("peer{address}"), (id, sockets));

@@ -12,7 +12,7 @@ use consensus::{Environment, Member, Options, Replica, Start, Timeouts};
 use domain::NodeId;
 use futures_util::Stream;
 use http::Metrics;
-use store::{FaultyDisk, WalOptions, Writer};
+use store::{FaultyDisk, MemoryIndex, WalOptions, Writer};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -134,7 +134,17 @@ pub(crate) async fn start(id: u64, network: &Network, disk: &FaultyDisk) -> Node
     };
     let contact = member(id).contact();
     let disk = disk.mount();
-    let start = Start { node: NodeId(id), contact, disk, wal, state_store: None, options, environment };
+    let history_index = Some(Box::<MemoryIndex>::default() as _);
+    let start = Start {
+        node: NodeId(id),
+        contact,
+        disk,
+        wal,
+        state_store: None,
+        history_index,
+        options,
+        environment,
+    };
     let replica = Replica::start(start).await.unwrap();
 
     let (stop, stopped) = watch::channel(false);

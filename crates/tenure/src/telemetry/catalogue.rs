@@ -242,6 +242,11 @@ const STATE: &[Instrument] = &[
     gauge("tenure_history_files_missing", "Sealed history files that are not on this node.", |seen| {
         one(seen.raft.history_files_missing.get())
     }),
+    gauge(
+        "tenure_history_files_unindexed",
+        "Sealed history files whose orders cannot be found yet.",
+        |seen| one(seen.raft.history_files_unindexed.get()),
+    ),
 ];
 
 /// Of both doors that speak Redis's protocol, by the label `door`: `redis`, where the keys are, and `sentinel`.
