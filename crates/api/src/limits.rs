@@ -25,6 +25,10 @@ pub const ORDER_ROWS_DEFAULT: usize = 100;
 /// a microsecond.
 pub const ORDERS_LOOKED_AT_MAX: usize = 2048;
 
+/// Looks that are made for one page, each at so many orders and at what of the history lies between them: a page of what is rare
+/// need not be asked for again and again, and no call takes longer than a second.
+pub const LIST_STEPS_MAX: usize = 32;
+
 /// What an order, and each of its fills, counts for in a page of [`LIST_BYTES_MAX`]: its names are of at most 64 bytes each.
 pub const ORDER_ROW_BYTES: usize = 512;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use consensus::{AdminError, ProposeError, ReadError};
+use consensus::{AdminError, ArchiveError, ProposeError, ReadError};
 use domain::Refusal;
 use domain::orders::OrderId;
 use domain::orders::reason::Reason as OrderReason;
@@ -79,6 +79,8 @@ pub enum Reason {
     NodesDiffer,
     /// Another configuration stands than was expected: somebody has set it since.
     StaleRevision,
+    /// This node cannot tell all of its history now: it is being indexed, or a file of it cannot be read.
+    HistoryIncomplete,
 }
 
 impl Reason {
@@ -111,6 +113,7 @@ impl Reason {
         Self::Full,
         Self::NodesDiffer,
         Self::StaleRevision,
+        Self::HistoryIncomplete,
     ];
 
     pub fn name(self) -> &'static str {
@@ -143,12 +146,15 @@ impl Reason {
             Self::Full => "FULL",
             Self::NodesDiffer => "NODES_DIFFER",
             Self::StaleRevision => "STALE_REVISION",
+            Self::HistoryIncomplete => "HISTORY_INCOMPLETE",
         }
     }
 
     fn code(self) -> Code {
         match self {
-            Self::NoQuorum | Self::OutOfService | Self::Draining => Code::Unavailable,
+            Self::NoQuorum | Self::OutOfService | Self::Draining | Self::HistoryIncomplete => {
+                Code::Unavailable
+            }
             // Not UNAVAILABLE: clients retry that by themselves, and this must not be retried under a new id.
             Self::OutcomeUnknown => Code::Unknown,
             Self::Expired
@@ -277,6 +283,16 @@ pub(crate) fn from_read(error: ReadError) -> Status {
         ReadError::NoQuorum => Reason::NoQuorum,
         ReadError::OutOfService => Reason::OutOfService,
         ReadError::Overloaded => Reason::Limit,
+    };
+    reason.status(error.to_string())
+}
+
+pub(crate) fn from_archive(error: &ArchiveError) -> Status {
+    let reason = match error {
+        ArchiveError::Indexing { .. } | ArchiveError::Unreadable(_) | ArchiveError::Unindexed => {
+            Reason::HistoryIncomplete
+        }
+        ArchiveError::TooLongAgo { .. } => Reason::Invalid,
     };
     reason.status(error.to_string())
 }

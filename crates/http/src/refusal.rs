@@ -78,6 +78,7 @@ fn table(reason: &str) -> Option<(StatusCode, &'static str)> {
         "NO_QUORUM" => (StatusCode::SERVICE_UNAVAILABLE, READY),
         "OUT_OF_SERVICE" => (StatusCode::SERVICE_UNAVAILABLE, "ask another node; GET /api/v1/status"),
         "DRAINING" => (StatusCode::SERVICE_UNAVAILABLE, "ask another node"),
+        "HISTORY_INCOMPLETE" => (StatusCode::SERVICE_UNAVAILABLE, "ask another node, or again in a moment"),
         "OUTCOME_UNKNOWN" => (StatusCode::GATEWAY_TIMEOUT, SAME_ID),
         "EXPIRED" => (StatusCode::CONFLICT, "POST /api/v1/leases/NAME/acquire"),
         "FENCED" | "NOT_HOLDER" => (StatusCode::CONFLICT, "GET /api/v1/leases/NAME"),

@@ -69,9 +69,13 @@ impl Failure {
             Some(Reason::OutcomeUnknown) => (Exit::Unknown, "tenure status"),
             Some(Reason::Expired) => (Exit::NotFound, "tenure lease acquire NAME --holder H --ttl 10s"),
             Some(Reason::Fenced | Reason::NotHolder) => (Exit::Conflict, "tenure lease get NAME"),
-            Some(Reason::Limit | Reason::DiskLow | Reason::OutOfService | Reason::Draining) => {
-                (Exit::Refused, "tenure status")
-            }
+            Some(
+                Reason::Limit
+                | Reason::DiskLow
+                | Reason::OutOfService
+                | Reason::Draining
+                | Reason::HistoryIncomplete,
+            ) => (Exit::Refused, "tenure status"),
             Some(Reason::Refused | Reason::DuplicateKey | Reason::KeyExpired | Reason::WrongLease) => {
                 (Exit::Conflict, "tenure status")
             }

@@ -1,7 +1,7 @@
 //! `tenure.v1.OrderService`.
 //!
-//! What is asked for is read in `request` and `report`, what stands is shown by `view` and `page`; `watch` goes on telling
-//! what changes. Whether an order may be sent is decided by the state alone.
+//! What is asked for is read in `request` and `report`, what stands is shown by `view`, `get` and `page`; `watch` goes on
+//! telling what changes. Whether an order may be sent is decided by the state alone.
 
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ use crate::order::request::Name;
 use crate::order::view::{View, archived, denials};
 use crate::refusal::{Reason, from_read, from_reasons};
 
+mod get;
 mod page;
 mod report;
 mod request;
@@ -370,15 +371,7 @@ impl OrderService for Orders {
         };
         faults.none(Reason::Invalid)?;
         let name = name.expect("nothing is wrong with it");
-        let (header, order) = self
-            .read(|view| match (find(view.state, &name), &name) {
-                (Some(found), _) => Some(view.order(&found.row)),
-                (None, Name::Key(key)) => {
-                    view.state.orders().tombstone(key).map(|tombstone| archived(key, tombstone))
-                }
-                (None, _) => None,
-            })
-            .await?;
+        let (header, order) = self.get_any(&name).await?;
         let unknown = || from_reasons(&[OrderReason::Unknown(Field::Order)], None, false);
         let order = Some(order.ok_or_else(unknown)?);
         Ok(Response::new(v1::GetOrderResponse { header: Some(header), order }))
@@ -389,9 +382,7 @@ impl OrderService for Orders {
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         let listing = Listing::try_from(request.get_ref())?;
-        let reading = self.replica.read().await.map_err(from_read)?;
-        let _turn = self.listings.acquire().await.expect("it is never closed");
-        let (header, (orders, next_before)) = self.look(&reading, |view| listing.page(view));
+        let (header, orders, next_before) = self.list_page(listing).await?;
         Ok(Response::new(v1::ListOrdersResponse { header: Some(header), orders, next_before }))
     }
 

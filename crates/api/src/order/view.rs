@@ -45,12 +45,22 @@ impl View<'_> {
             fills: evidence.fills.by_key.iter().map(fill).collect(),
             timestamp_ms: order.authorization.map(|authorization| authorization.wall_ms),
             window_ms: order.authorization.map(|authorization| authorization.window_ms),
+            submitted_at_ms: order.submitted_ms(),
             ..v1::Order::default()
         };
         match order.intent() {
             Some(intent) => asked_for(intent, shown),
             None => described(&evidence, shown),
         }
+    }
+
+    /// One of the history.
+    pub(super) fn of_history(self, order: &Order) -> v1::Order {
+        let archived = Flags { archived: true, ..Flags::default() };
+        let mut shown = self.order(order);
+        shown.flags.extend(archived.words().map(str::to_owned));
+        shown.updated_at_ms = changed_ms(order).unwrap_or(shown.updated_at_ms);
+        shown
     }
 
     fn flags(self, order: &Order, evidence: &Evidence) -> Vec<String> {
@@ -63,6 +73,19 @@ impl View<'_> {
     pub(super) fn is_unresolved(self, order: &Order) -> bool {
         let Flags { fills_pending, quarantined, .. } = order.flags();
         order.status(self.present) == Status::SubmitUnknown || fills_pending || quarantined
+    }
+}
+
+/// When an order last changed, reckoned from when it was submitted: the same whoever tells it, however often the log's clock has stood
+/// still since. `None` if it was not authorised and held, or nobody asked for it here.
+fn changed_ms(order: &Order) -> Option<i64> {
+    match (&order.authorization, &order.denial) {
+        (Some(authorization), _) => {
+            let zero = WallZero::new(authorization.wall_ms.saturating_mul(1_000_000), authorization.at);
+            Some(zero.wall_ms(order.updated_at))
+        }
+        (None, Some(Denial::Refused(_))) => order.recorded_ms,
+        _ => None,
     }
 }
 

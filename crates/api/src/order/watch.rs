@@ -1,7 +1,9 @@
 //! What a watcher is told: each order as it is after its last change, in the order of changes.
 
 use consensus::Reading;
+use consensus::archive::{ArchiveError, Cut};
 use domain::Serial;
+use domain::orders::Filter;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -9,8 +11,8 @@ use wire::v1;
 
 use super::Orders;
 use crate::limits::WATCH_BUFFER;
-use crate::order::page::{Filter, changes};
-use crate::refusal::{Reason, from_read};
+use crate::order::page::{changes, filter_of_watch};
+use crate::refusal::{Reason, from_archive, from_read};
 
 type Message = Result<v1::WatchOrdersResponse, Status>;
 
@@ -31,7 +33,7 @@ impl Orders {
         &self,
         request: &v1::WatchOrdersRequest,
     ) -> Result<ReceiverStream<Message>, Status> {
-        let filter = Filter::of_watch(request)?;
+        let filter = filter_of_watch(request)?;
         let reading = self.replica.read().await.map_err(from_read)?;
         let newest = reading.state().serial();
         let after = match request.after_serial {
@@ -65,7 +67,7 @@ impl Watcher {
                         .await;
                 }
                 // Only what changed here is worth a quorum round.
-                if self.orders.replica.local().orders().changed_after(self.after).next().is_some() {
+                if self.has_news() {
                     break;
                 }
                 tokio::select! {
@@ -81,9 +83,23 @@ impl Watcher {
         }
     }
 
+    /// Something may have changed of which nothing was told. Otherwise there is nothing to tell up to now.
+    fn has_news(&mut self) -> bool {
+        let state = self.orders.replica.local();
+        let in_memory = state.orders().changed_after(self.after).next().is_some();
+        let has_news = in_memory || Cut::may_have_changed(&state, self.after);
+        if !has_news {
+            self.after = self.after.max(state.serial());
+        }
+        has_news
+    }
+
     /// Whether there may be more.
     async fn tell_page(&mut self, reading: &Reading) -> Result<bool, Ended> {
-        let (header, orders, more_after) = self.look(reading).await;
+        let (header, orders, more_after) = match self.look(reading).await {
+            Ok(seen) => seen,
+            Err(error) => return self.end(from_archive(&error)).await,
+        };
         let mut orders = orders.into_iter().peekable();
         while let Some(order) = orders.next() {
             let is_last = orders.peek().is_none_or(|next| next.serial != order.serial);
@@ -96,11 +112,28 @@ impl Watcher {
         Ok(more_after.is_some())
     }
 
-    async fn look(&self, reading: &Reading) -> (v1::ReplyHeader, Vec<v1::Order>, Option<Serial>) {
-        let _turn = self.orders.listings.acquire().await.expect("it is never closed");
-        let (header, (orders, more_after)) =
-            self.orders.look(reading, |view| changes(view, self.after, &self.filter));
-        (header, orders, more_after)
+    /// What changed, in memory and in the history as both were at one moment.
+    async fn look(
+        &self,
+        reading: &Reading,
+    ) -> Result<(v1::ReplyHeader, Vec<v1::Order>, Option<Serial>), ArchiveError> {
+        let (header, (mut orders, more_after, cut)) = {
+            let _turn = self.orders.listings.acquire().await.expect("it is never closed");
+            self.orders.look(reading, |view| {
+                let (orders, more_after) = changes(view, self.after, &self.filter);
+                let cut = Cut::may_have_changed(view.state, self.after).then(|| Cut::of(view.state));
+                (orders, more_after, cut)
+            })
+        };
+        let Some(cut) = cut else { return Ok((header, orders, more_after)) };
+        let mut past = self.orders.replica.archive().changed_after(&cut, self.after).await?;
+        past.retain(|row| more_after.is_none_or(|last| row.revision <= last));
+        self.orders.look(reading, |view| {
+            let asked = past.iter().filter(|row| self.filter.meets(row, view.present));
+            orders.extend(asked.map(|row| view.of_history(row)));
+        });
+        orders.sort_by_key(|order| (order.serial, order.order_id));
+        Ok((header, orders, more_after))
     }
 
     async fn end<T>(&self, why: Status) -> Result<T, Ended> {

@@ -93,3 +93,22 @@ pub(super) fn status_to_wire(status: Status) -> v1::OrderStatus {
         Status::NeverPlaced => v1::OrderStatus::NeverPlaced,
     }
 }
+
+/// `None`: it is not said.
+pub(super) fn status(status: v1::OrderStatus) -> Option<Status> {
+    Some(match status {
+        v1::OrderStatus::Unspecified => return None,
+        v1::OrderStatus::Intent => Status::Intent,
+        v1::OrderStatus::Denied => Status::Denied,
+        v1::OrderStatus::Submitting => Status::Submitting,
+        v1::OrderStatus::SubmitUnknown => Status::SubmitUnknown,
+        v1::OrderStatus::Open => Status::Open,
+        v1::OrderStatus::PartiallyFilled => Status::PartiallyFilled,
+        v1::OrderStatus::PendingCancel => Status::PendingCancel,
+        v1::OrderStatus::Filled => Status::Filled,
+        v1::OrderStatus::Canceled => Status::Canceled,
+        v1::OrderStatus::Expired => Status::Expired,
+        v1::OrderStatus::Rejected => Status::Rejected,
+        v1::OrderStatus::NeverPlaced => Status::NeverPlaced,
+    })
+}

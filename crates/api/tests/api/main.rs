@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod history;
 mod orders;
 mod refusals;
 mod reports;
