@@ -11,8 +11,8 @@
 //! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 
 mod admin;
-mod backlog;
 pub mod archive;
+mod backlog;
 mod clock;
 pub mod environment;
 mod error;
