@@ -3,6 +3,7 @@
 
 mod client;
 mod doors;
+mod examples;
 mod faults;
 mod properties;
 mod scripts;

@@ -5,7 +5,7 @@ use venue_sim::identity::{API_KEY, ED25519_API_KEY};
 
 use crate::client::{Client, NOON_MS, quiet, signature};
 
-fn with_signature(mut params: Value) -> Value {
+pub(crate) fn with_signature(mut params: Value) -> Value {
     params["apiKey"] = json!(API_KEY);
     params["timestamp"] = json!(NOON_MS);
     let object = params.as_object().expect("an object");
@@ -122,12 +122,15 @@ fn an_hmac_key_cannot_log_on_and_nobody_subscribes_before() {
 }
 
 /// The signature was made by `openssl pkeyutl -sign -rawin` with the private key of the test identity.
+pub(crate) fn logon() -> Value {
+    json!({"apiKey": ED25519_API_KEY, "timestamp": NOON_MS, "signature": "t/Wy7r1wd0ZhR5CxQzSMTtxw403/sZYb+GzKLZB+Kh7COpqJSEhsAeZCnE1CtrpCutWJuWel6Z1V9WEslER0DA=="})
+}
+
 #[test]
 fn who_has_logged_on_need_not_sign() {
     let mut client = Client::new(quiet());
     let session = client.venue.connect(NOON_MS, "local", false);
-    let logon = json!({"apiKey": ED25519_API_KEY, "timestamp": NOON_MS, "signature": "t/Wy7r1wd0ZhR5CxQzSMTtxw403/sZYb+GzKLZB+Kh7COpqJSEhsAeZCnE1CtrpCutWJuWel6Z1V9WEslER0DA=="});
-    let status = client.ws(session, "session.logon", logon);
+    let status = client.ws(session, "session.logon", logon());
     assert_eq!(status["result"]["apiKey"], json!(ED25519_API_KEY), "{status}");
     assert_eq!(
         client.ws(session, "userDataStream.subscribe", json!({}))["result"],

@@ -72,9 +72,7 @@ pub(crate) fn placed(order: &Order, fills: &[Fill], telling: Telling) -> Value {
         return value;
     }
     amounts(&mut value, order);
-    if let Some(working_ms) = order.working_ms {
-        value["workingTime"] = json!(working_ms);
-    }
+    value["workingTime"] = json!(order.working_ms.unwrap_or(-1));
     if telling == Telling::Full {
         value["fills"] = fills.iter().map(fill_of_answer).collect();
     }
