@@ -13,10 +13,10 @@ use venue_sim::{Connection, Options, Quoting};
 
 use crate::world;
 
-/// A simulated exchange that speaks the wire format of Binance Spot.
+/// A simulated exchange that speaks the wire format of Binance, Spot and USD-M futures.
 #[derive(Args, Debug)]
 pub struct VenueSim {
-    /// For clients: REST, the WebSocket API at /ws-api/v3, market streams at /ws and /stream.
+    /// For clients: REST, the WebSocket API at /ws-api/v3, streams at /ws and /stream, of futures below /fstream.
     #[arg(long, default_value = "127.0.0.1:7900")]
     listen: String,
     /// For the operator: the ledger, faults, fills. Whoever reaches it may do everything.
@@ -64,7 +64,8 @@ async fn serve(args: &VenueSim) -> Result<()> {
 
 /// Where it is and who trades there.
 pub fn announcement(listen: &str, control: &str) -> [String; 2] {
-    let symbols: Vec<String> = Options::default().symbols.into_iter().map(|symbol| symbol.name).collect();
+    let symbols: Vec<String> =
+        Options::default().spot.symbols.into_iter().map(|symbol| symbol.name).collect();
     [
         format!("exchange: http://{listen}  ws://{listen}/ws-api/v3  control http://{control}"),
         format!(

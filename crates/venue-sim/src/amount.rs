@@ -39,6 +39,11 @@ pub(crate) fn mul(a: Decimal, b: Decimal) -> Decimal {
     a.checked_mul(b).expect(BOUNDED)
 }
 
+/// The divisor is not zero: the caller has looked.
+pub(crate) fn div(a: Decimal, b: Decimal) -> Decimal {
+    a.checked_div(b).expect(BOUNDED)
+}
+
 /// A part of an amount, rounded to what the asset can be divided into, down.
 pub(crate) fn share(amount: Decimal, rate: Decimal) -> Decimal {
     mul(amount, rate).round_dp_with_strategy(PLACES, RoundingStrategy::ToZero)
@@ -46,8 +51,7 @@ pub(crate) fn share(amount: Decimal, rate: Decimal) -> Decimal {
 
 /// The largest multiple of `step` that is not above `amount / price`.
 pub(crate) fn lots(amount: Decimal, price: Decimal, step: Decimal) -> Decimal {
-    let count = amount.checked_div(mul(price, step)).expect(BOUNDED).floor();
-    mul(count, step)
+    mul(div(amount, mul(price, step)).floor(), step)
 }
 
 /// Whether `amount` is a whole number of `step`s; a step of zero allows everything.

@@ -25,9 +25,14 @@ impl Chance {
 
     /// A client order id as the exchange makes one where none is sent: 22 letters and digits.
     pub(crate) fn client_order_id(&mut self) -> String {
+        self.letters(22)
+    }
+
+    /// So many letters and digits.
+    pub(crate) fn letters(&mut self, count: usize) -> String {
         const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         let letters = LETTERS.len() as u64;
-        (0..22).map(|_| char::from(LETTERS[self.below(letters) as usize])).collect()
+        (0..count).map(|_| char::from(LETTERS[self.below(letters) as usize])).collect()
     }
 }
 

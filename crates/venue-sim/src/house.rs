@@ -7,7 +7,9 @@ use rust_decimal::Decimal;
 
 use crate::amount::{add, lots, mul, sub};
 use crate::chance::Chance;
-use crate::engine::{Command, HOUSE, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce};
+use crate::engine::{
+    Command, HOUSE, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, Terms, TimeInForce,
+};
 
 /// How the house quotes.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +79,7 @@ impl House {
     fn trade(&mut self, symbol: &Symbol, price: Decimal) -> Option<NewOrder> {
         let side = if self.chance.below(2) == 0 { Side::Buy } else { Side::Sell };
         let little = lots(add(symbol.notional_min, symbol.notional_min), price, symbol.lot.step);
+        let little = little.max(symbol.lot.min);
         let order = self.new_order(symbol, side, price, little)?;
         Some(NewOrder { order_type: OrderType::Market, price: Decimal::ZERO, ..order })
     }
@@ -128,6 +131,7 @@ impl House {
             self_trade_prevention: SelfTradePrevention::None,
             strategy_id: None,
             strategy_type: None,
+            terms: Terms::default(),
         })
     }
 }

@@ -25,3 +25,6 @@ pub const ED25519_PUBLIC_KEY: [u8; 32] = [
 
 /// What the account has at the beginning.
 pub const DEPOSITS: [(&str, i64); 3] = [("BTC", 100), ("ETH", 1_000), ("USDT", 10_000_000)];
+
+/// What its account of futures has at the beginning.
+pub const FUTURES_DEPOSITS: [(&str, i64); 1] = [("USDT", 1_000_000)];

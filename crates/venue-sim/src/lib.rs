@@ -1,9 +1,9 @@
-//! A simulated exchange that speaks the wire format of Binance Spot on REST and WebSocket, so that adapters and foreign
-//! clients use it unchanged, and that tells the truth about itself to whoever tests them.
+//! A simulated exchange that speaks the wire format of Binance, Spot and USD-M futures, on REST and WebSocket, so that
+//! adapters and foreign clients use it unchanged, and that tells the truth about itself to whoever tests them.
 //!
 //! In reading order:
 //! * [`limits`]: every limit and why; [`amount`]: exact decimals; [`identity`]: the fixed account and its keys;
-//! * [`engine`]: orders, balances and trades, pure; `house`: who one trades with;
+//! * [`engine`]: orders, balances, positions and trades, pure; `house`: who one trades with;
 //! * `view`: queries that lag behind the engine; `candle`; `rate`: weights, limits, bans; `signature`, `params`, `refusal`;
 //! * `api`: the table of doors, and what is behind each; `venue`: the whole without a socket ([`Venue`]);
 //! * [`fault`]: scripts of faults; `ledger`: what really happened;
@@ -23,6 +23,16 @@
 //! reached; an address is banned at the eleventh request beyond its weight within a minute; a halted symbol takes
 //! neither orders nor cancels.
 //!
+//! Futures are another segment with accounts, prices and limits of their own, behind the paths that begin with `/fapi/`.
+//! Streams of markets and, by listen keys, of accounts are at `/fstream/ws` and `/fstream/stream`, also with `public`,
+//! `market` or `private` after `/fstream`. Positions are in one-way mode with shared margin; the mark price is the last
+//! price. An order needs a part of its notional by the leverage (20 unless set), in so far as it makes the worse of a
+//! position's two sides worse; it is refused with -2019 where wallet and unrealized profit do not reach that far. Nobody
+//! is liquidated, and there is no funding. An order that only reduces is cut down to what there is to reduce beside
+//! others of its kind, refused with -2022 where that is nothing, and ends when the position becomes smaller than what
+//! they ask for, the newest first. Stops are taken by `/fapi/v1/order`; hedge mode and isolated margin are refused with
+//! -4084. A countdown fires by the exchange's own clock, and on a halted symbol as soon as it opens again.
+//!
 //! # The operator's API
 //! On a listener of its own; JSON in and out. What is wrong with a request is said with 400 and `{"error": TEXT}`. Unknown
 //! fields are refused; those with `?` may be left out.
@@ -30,16 +40,18 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET /identity` | | the account, its keys, the symbols |
-//! | `GET /ledger` | | `now_ms`, `seed`, `requests` for orders as they arrived (with `fault`, `executed_ms`, `status` and `code` as the rules had it, whatever the caller was told), all `orders`, all `trades`, how many of each were `…_forgotten`, `balances`, `faults` |
+//! | `GET /ledger` | | `now_ms`, `seed`, `requests` for orders as they arrived (with `fault`, `executed_ms`, `status` and `code` as the rules had it, whatever the caller was told), all `orders`, all `trades`, how many of each were `…_forgotten`, `balances`, `faults`; `futures` with its own orders, trades, balances and `positions` |
 //! | `POST /faults` | `{"faults": [FAULT, …]}`, all or none | `{"ids": […]}` |
 //! | `GET /faults` | | `{"faults": […]}`, each with `seen` (how many matched) and `met` |
 //! | `DELETE /faults[?name=N]` | | `{"forgotten": n}` |
-//! | `POST /fill` | `{"symbol", "order_id"?, "client_order_id"?, "quantity"?}`: a resting order trades with the house at its own price, by default all of it | the order |
-//! | `POST /orders` | parameters of `POST /api/v3/order`: an order of the account that no caller gave | as there |
-//! | `POST /deposit` | `{"asset", "amount"}`, below zero to take out | `{"balances"}` |
-//! | `POST /halt` | `{"symbol"?, "status"?}`, by default all and `HALT`; or `TRADING`, `BREAK`, `CANCEL_ONLY` | `{"symbols"}` |
+//! | `POST /fill` | `{"product"?, "symbol", "order_id"?, "client_order_id"?, "quantity"?}`: a resting order trades with the house at its own price, by default all of it | the order |
+//! | `POST /orders` | `{"product"?, …}` with the parameters of `POST /api/v3/order` or `/fapi/v1/order`: an order of the account that no caller gave | as there |
+//! | `POST /deposit` | `{"product"?, "asset", "amount"}`, below zero to take out | `{"balances"}` |
+//! | `POST /halt` | `{"product"?, "symbol"?, "status"?}`, by default all and `HALT`; or `TRADING`, `BREAK`, `CANCEL_ONLY` | `{"symbols", "futures_symbols"}` |
 //! | `POST /maintenance` | `{"on", "expire_orders"?, "close_connections"?}`: only the status is told; orders end; WebSockets end | `{"maintenance"}` |
-//! | `POST /settings` | any of `memory_lag_ms`, `database_lag_ms`, `clock_skew_ms`, `quoting`, `weight_per_minute`, `orders_per_10_seconds`, `orders_per_day` | all of them |
+//! | `POST /settings` | any of `memory_lag_ms`, `database_lag_ms`, `clock_skew_ms`, `quoting`, `weight_per_minute`, `orders_per_10_seconds`, `orders_per_day`, `futures_weight_per_minute`, `futures_orders_per_10_seconds`, `futures_orders_per_minute` | all of them |
+//!
+//! `product` is `spot`, which is the default, or `futures`.
 //!
 //! # Faults
 //! ```json
@@ -86,4 +98,4 @@ mod word;
 pub use house::Quoting;
 pub use rate::Allowance;
 pub use server::{Clock, Connection, Socket, serve};
-pub use venue::{Arrival, Body, Call, Frame, Options, Reply, Venue};
+pub use venue::{Arrival, Body, Call, Frame, Listing, Options, Reply, Venue};

@@ -27,6 +27,24 @@ pub const ORDERS_PER_10_SECONDS: u32 = 100;
 /// Unfilled orders that an account may place in a day, as at Binance.
 pub const ORDERS_PER_DAY: u32 = 200_000;
 
+/// The same of futures.
+pub const FUTURES_WEIGHT_PER_MINUTE: u32 = 2400;
+
+/// The same of futures.
+pub const FUTURES_ORDERS_PER_10_SECONDS: u32 = 300;
+
+/// Unfilled orders of futures that an account may place in a minute, as at Binance.
+pub const FUTURES_ORDERS_PER_MINUTE: u32 = 1200;
+
+/// Orders of futures in one request.
+pub const BATCH_MAX: usize = 5;
+
+/// The longest that a stream of an account of futures is kept without being asked for, as at Binance.
+pub const LISTEN_KEY_MS_MAX: i64 = 60 * 60 * 1000;
+
+/// The longest countdown: a day. Binance names none.
+pub const COUNTDOWN_MS_MAX: i64 = 24 * 3600 * 1000;
+
 /// Requests beyond the weight within one minute until the address is banned. Binance does not say its number.
 pub const VIOLATIONS_BEFORE_BAN: u32 = 10;
 

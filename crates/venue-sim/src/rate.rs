@@ -5,21 +5,40 @@
 use std::collections::BTreeMap;
 
 use crate::limits::{
-    BAN_MS_MAX, BAN_MS_MIN, ORDERS_PER_10_SECONDS, ORDERS_PER_DAY, VIOLATIONS_BEFORE_BAN, WEIGHT_PER_MINUTE,
+    BAN_MS_MAX, BAN_MS_MIN, FUTURES_ORDERS_PER_10_SECONDS, FUTURES_ORDERS_PER_MINUTE,
+    FUTURES_WEIGHT_PER_MINUTE, ORDERS_PER_10_SECONDS, ORDERS_PER_DAY, VIOLATIONS_BEFORE_BAN,
+    WEIGHT_PER_MINUTE,
 };
 use crate::refusal::Refusal;
 
 const MINUTE_MS: i64 = 60_000;
-/// The intervals in which orders are counted: length, `interval`, `intervalNum`, the suffix of the header.
-pub(crate) const ORDER_INTERVALS: [(i64, &str, u32, &str); 2] =
-    [(10_000, "SECOND", 10, "10s"), (24 * 3600 * 1000, "DAY", 1, "1d")];
+
+/// An interval in which orders are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrderInterval {
+    pub(crate) length_ms: i64,
+    /// `interval` and `intervalNum`.
+    pub(crate) unit: &'static str,
+    pub(crate) number: u32,
+    /// The header that tells the count.
+    pub(crate) header: &'static str,
+}
+
+const TEN_SECONDS: OrderInterval =
+    OrderInterval { length_ms: 10_000, unit: "SECOND", number: 10, header: "x-mbx-order-count-10s" };
+const ONE_MINUTE: OrderInterval =
+    OrderInterval { length_ms: MINUTE_MS, unit: "MINUTE", number: 1, header: "x-mbx-order-count-1m" };
+const ONE_DAY: OrderInterval =
+    OrderInterval { length_ms: 24 * 3600 * 1000, unit: "DAY", number: 1, header: "x-mbx-order-count-1d" };
 
 /// How much is allowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     pub weight_per_minute: u32,
     pub orders_per_10_seconds: u32,
-    pub orders_per_day: u32,
+    /// A day; of futures a minute.
+    pub orders_per_longer: u32,
+    longer: OrderInterval,
 }
 
 impl Default for Allowance {
@@ -27,14 +46,26 @@ impl Default for Allowance {
         Allowance {
             weight_per_minute: WEIGHT_PER_MINUTE,
             orders_per_10_seconds: ORDERS_PER_10_SECONDS,
-            orders_per_day: ORDERS_PER_DAY,
+            orders_per_longer: ORDERS_PER_DAY,
+            longer: ONE_DAY,
         }
     }
 }
 
 impl Allowance {
-    pub(crate) fn orders(&self) -> [u32; 2] {
-        [self.orders_per_10_seconds, self.orders_per_day]
+    /// As of futures at Binance.
+    pub fn futures() -> Allowance {
+        Allowance {
+            weight_per_minute: FUTURES_WEIGHT_PER_MINUTE,
+            orders_per_10_seconds: FUTURES_ORDERS_PER_10_SECONDS,
+            orders_per_longer: FUTURES_ORDERS_PER_MINUTE,
+            longer: ONE_MINUTE,
+        }
+    }
+
+    /// How many orders may come in each interval.
+    pub(crate) fn orders(&self) -> [(OrderInterval, u32); 2] {
+        [(TEN_SECONDS, self.orders_per_10_seconds), (self.longer, self.orders_per_longer)]
     }
 }
 
@@ -107,33 +138,32 @@ impl Usage {
     pub(crate) fn count_order(&mut self, account: &str, at_ms: i64) -> Result<(), Refusal> {
         let limits = self.allowance.orders();
         let counts = self.accounts.entry(account.into()).or_default();
-        for ((count, limit), (length_ms, unit, number, _)) in
-            counts.iter_mut().zip(limits).zip(ORDER_INTERVALS)
-        {
-            if *count.at(at_ms, length_ms) >= limit {
-                let interval = format!("{number} {unit}");
-                return Err(Refusal::too_many_orders(limit, &interval, next(at_ms, length_ms)));
+        for (count, (interval, limit)) in counts.iter_mut().zip(limits) {
+            if *count.at(at_ms, interval.length_ms) >= limit {
+                let name = format!("{} {}", interval.number, interval.unit);
+                return Err(Refusal::too_many_orders(limit, &name, next(at_ms, interval.length_ms)));
             }
         }
-        for (count, (length_ms, ..)) in counts.iter_mut().zip(ORDER_INTERVALS) {
-            *count.at(at_ms, length_ms) += 1;
+        for (count, (interval, _)) in counts.iter_mut().zip(limits) {
+            *count.at(at_ms, interval.length_ms) += 1;
         }
         Ok(())
     }
 
     /// An order had its first fill: it does not count as unfilled any longer.
     pub(crate) fn filled(&mut self, account: &str, at_ms: i64) {
-        for (count, (length_ms, ..)) in
-            self.accounts.entry(account.into()).or_default().iter_mut().zip(ORDER_INTERVALS)
-        {
-            let count = count.at(at_ms, length_ms);
+        let limits = self.allowance.orders();
+        let counts = self.accounts.entry(account.into()).or_default();
+        for (count, (interval, _)) in counts.iter_mut().zip(limits) {
+            let count = count.at(at_ms, interval.length_ms);
             *count = count.saturating_sub(1);
         }
     }
 
     pub(crate) fn orders(&mut self, account: &str, at_ms: i64) -> [u32; 2] {
+        let limits = self.allowance.orders();
         let counts = self.accounts.entry(account.into()).or_default();
-        std::array::from_fn(|place| *counts[place].at(at_ms, ORDER_INTERVALS[place].0))
+        std::array::from_fn(|place| *counts[place].at(at_ms, limits[place].0.length_ms))
     }
 }
 

@@ -179,7 +179,7 @@ impl Refusal {
     pub(crate) fn of_order(rejection: Rejection) -> Refusal {
         match rejection {
             Rejection::NoSuchSymbol => Refusal::bad_symbol(),
-            Rejection::Filter(_) => Refusal::message(rejection.to_string()),
+            Rejection::Filter(..) => Refusal::message(rejection.to_string()),
             _ => Refusal::bad(-2010, rejection.to_string()),
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::engine::{Balance, Event, Execution, Fill, HOUSE, Order};
+use crate::engine::{Balance, Event, Execution, Fill, HOUSE, Order, Position};
 use crate::limits::HISTORY_ROWS_MAX;
 
 /// Orders, fills and balances of all accounts but the house.
@@ -36,6 +36,8 @@ pub(crate) struct Forgotten {
 pub(crate) struct Holdings {
     pub(crate) updated_ms: i64,
     pub(crate) balances: BTreeMap<String, Balance>,
+    /// By symbol.
+    pub(crate) positions: BTreeMap<String, Position>,
 }
 
 impl View {
@@ -51,10 +53,15 @@ impl View {
                     self.learn_fill(fill);
                 }
             }
-            Event::Position { account, at_ms, balances } => {
+            Event::Account { account, at_ms, balances, positions, .. } => {
                 let holdings = self.accounts.entry(account.clone()).or_default();
                 holdings.updated_ms = *at_ms;
                 holdings.balances.extend(balances.iter().cloned());
+                holdings.positions.extend(positions.iter().cloned());
+            }
+            Event::Leverage { account, symbol, leverage, .. } => {
+                let holdings = self.accounts.entry(account.clone()).or_default();
+                holdings.positions.entry(symbol.clone()).or_default().leverage = *leverage;
             }
             Event::Report(_) | Event::Transfer { .. } | Event::Trade(_) => {}
         }
@@ -171,7 +178,9 @@ impl Lagging {
 pub(crate) fn is_of_house(event: &Event) -> bool {
     match event {
         Event::Report(report) => report.order.account == HOUSE,
-        Event::Position { account, .. } | Event::Transfer { account, .. } => account == HOUSE,
+        Event::Account { account, .. }
+        | Event::Leverage { account, .. }
+        | Event::Transfer { account, .. } => account == HOUSE,
         Event::Trade(_) => false,
     }
 }
@@ -180,7 +189,8 @@ pub(crate) fn is_of_house(event: &Event) -> bool {
 mod tests {
     use super::*;
     use crate::engine::{
-        Command, Commission, Engine, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce,
+        Command, Commission, Engine, NewOrder, OrderType, Product, SelfTradePrevention, Side, Symbol, Terms,
+        TimeInForce,
     };
 
     fn place(engine: &mut Engine, side: Side) {
@@ -198,6 +208,7 @@ mod tests {
             self_trade_prevention: SelfTradePrevention::None,
             strategy_id: None,
             strategy_type: None,
+            terms: Terms::default(),
         };
         let other = NewOrder { account: HOUSE.into(), side: side.other(), ..limit.clone() };
         for order in [limit, other] {
@@ -207,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_oldest_closed_orders_and_fills_are_forgotten_and_counted() {
-        let mut engine = Engine::new(vec![Symbol::btcusdt()], &["a"], Commission::default());
+        let mut engine = Engine::new(Product::Spot, vec![Symbol::btcusdt()], &["a"], Commission::default());
         for asset in ["BTC", "USDT"] {
             let deposit =
                 Command::Transfer { account: "a".into(), asset: asset.into(), change: 1_000_000.into() };

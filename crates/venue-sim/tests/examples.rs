@@ -5,6 +5,7 @@
 //! them with everything that may be there: each field of each must be in the example, and each field of the example in
 //! one of them, but for those that a case names as absent, with the reason.
 
+mod futures;
 mod spot;
 
 use serde_json::Value;

@@ -5,6 +5,7 @@ mod client;
 mod doors;
 mod examples;
 mod faults;
+mod futures;
 mod properties;
 mod scripts;
 mod serving;

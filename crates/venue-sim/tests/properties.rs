@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use venue_sim::engine::{
-    Command, Commission, Engine, Event, NewOrder, OrderType, SelfTradePrevention, Side, Symbol, SymbolStatus,
-    TimeInForce, Which,
+    Command, Commission, Engine, Event, NewOrder, OrderType, Product, SelfTradePrevention, Side, Symbol,
+    SymbolStatus, Terms, TimeInForce, Which,
 };
 
 const SYMBOL: &str = "BTCUSDT";
@@ -50,6 +50,7 @@ fn orders() -> impl Strategy<Value = Command> {
                 self_trade_prevention: PREVENTIONS[prevention],
                 strategy_id: None,
                 strategy_type: None,
+                terms: Terms::default(),
             })
         },
     )
@@ -81,7 +82,8 @@ fn commands() -> impl Strategy<Value = Command> {
 
 /// Money for some dozen orders each, so that some are refused for want of it.
 fn engine() -> Engine {
-    let mut engine = Engine::new(vec![Symbol::btcusdt()], &["sim", "other"], Commission::default());
+    let mut engine =
+        Engine::new(Product::Spot, vec![Symbol::btcusdt()], &["sim", "other"], Commission::default());
     for account in ["sim", "other"] {
         for (asset, amount) in [("BTC", 1), ("USDT", 60_000)] {
             let change = Decimal::from(amount);
@@ -112,8 +114,60 @@ fn judge(engine: &Engine) {
     }
 }
 
+/// The same commands on futures, some of whose orders only reduce.
+fn futures() -> Engine {
+    let accounts = ["sim", "other"];
+    let mut engine = Engine::new(Product::Futures, Symbol::futures(), &accounts, Commission::futures());
+    for account in accounts {
+        let (account, asset) = (account.into(), "USDT".into());
+        engine
+            .apply(0, Command::Transfer { account, asset, change: 300.into() })
+            .expect("anybody may pay in");
+    }
+    engine.take_events();
+    engine
+}
+
+fn on_futures(command: Command, only_reduces: bool) -> Option<Command> {
+    let Command::Place(new) = command else { return Some(command) };
+    let has_price = new.order_type.has_price();
+    let order_type = if new.order_type == OrderType::LimitMaker { OrderType::Limit } else { new.order_type };
+    let terms = Terms { reduce_only: only_reduces, ..Terms::default() };
+    let wanted = has_price || new.quote_quantity.is_zero();
+    wanted.then_some(Command::Place(NewOrder { order_type, terms, ..new }))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn positions_come_to_nothing_and_who_only_reduces_opens_nothing(
+        script in prop::collection::vec((commands(), any::<bool>()), 1..120),
+    ) {
+        let mut engine = futures();
+        for (second, (command, only_reduces)) in script.into_iter().enumerate() {
+            let Some(command) = on_futures(command, only_reduces) else { continue };
+            let _refused = engine.apply(second as i64 * 1000, command);
+            engine.take_events();
+            prop_assert!(engine.crossed().is_empty(), "the book is crossed");
+            let supply = engine.supply();
+            prop_assert_eq!(supply["USDT"].normalize(), Decimal::from(600), "money was made or lost");
+            let held = |account: &str| engine.positions(account).next().map(|(_, position)| position.quantity);
+            let all: Decimal = ACCOUNTS.iter().filter_map(|account| held(account)).sum();
+            prop_assert!(all.is_zero(), "who buys buys from somebody");
+            for account in ["sim", "other"] {
+                let quantity = held(account).unwrap_or_default();
+                for (side, left) in [(Side::Sell, quantity), (Side::Buy, -quantity)] {
+                    let only_reduce = engine.open_orders(SYMBOL).filter(|order| {
+                        let terms = order.terms;
+                        order.account == account && order.side == side && terms.reduce_only && order.is_working
+                    });
+                    let asked: Decimal = only_reduce.map(|order| order.remaining()).sum();
+                    prop_assert!(asked <= left.max(Decimal::ZERO), "{asked} of {left} would be reduced");
+                }
+            }
+        }
+    }
 
     #[test]
     fn money_is_kept_and_orders_are_held_to(script in prop::collection::vec(commands(), 1..120)) {

@@ -1,18 +1,19 @@
 //! Golden scripts: what the matching engine decides.
 //!
-//! A script is commands, `---`, and what happened; `UPDATE_GOLDENFILES=1 cargo test -p venue-sim` writes the answers
+//! A script whose name begins with `futures` is one of futures, any other of spot. It is commands, `---`, and what happened; `UPDATE_GOLDENFILES=1 cargo test -p venue-sim` writes the answers
 //! again. The accounts are `sim` and `other`, and `house`, which may owe. The symbol is BTCUSDT unless `symbol=` says
 //! another. Each command happens a second after the one before.
 //!
 //! | command | what it is |
 //! |---|---|
 //! | `deposit\|withdraw ACCOUNT ASSET AMOUNT` | pays in or out |
-//! | `buy\|sell ACCOUNT QUANTITY [PRICE] [type=T] [tif=T] [stop=P] [stp=MODE] [id=CLIENT_ID] [quote=Q]` | an order: LIMIT with a price, else MARKET |
+//! | `buy\|sell ACCOUNT QUANTITY [PRICE] [type=T] [tif=T] [stop=P] [stp=MODE] [id=CLIENT_ID] [quote=Q] [only=reduce\|close]` | an order: LIMIT with a price, else MARKET |
 //! | `cancel ACCOUNT [ID] [client=CLIENT_ID] [only=RESTRICTION]`, `cancel-all ACCOUNT` | ends orders |
 //! | `fill ID QUANTITY` | a resting order trades with the house |
 //! | `status STATUS`, `expire-all` | acts of the exchange |
+//! | `countdown ACCOUNT SECONDS\|off`, `leverage ACCOUNT N` | of futures |
 //! | `wait SECONDS` | time passes |
-//! | `book`, `balances ACCOUNT`, `average` | shows |
+//! | `book`, `balances ACCOUNT`, `positions ACCOUNT`, `average` | shows |
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -21,8 +22,8 @@ use goldenscript::{ArgumentConsumer, Runner};
 use rust_decimal::Decimal;
 use venue_sim::amount;
 use venue_sim::engine::{
-    CancelRestriction, Command, Commission, Engine, Event, NewOrder, OrderType, Report, SelfTradePrevention,
-    Side, Symbol, SymbolStatus, TimeInForce, Which,
+    CancelRestriction, Command, Commission, Engine, Event, NewOrder, OrderType, Product, Report,
+    SelfTradePrevention, Side, Symbol, SymbolStatus, Terms, TimeInForce, Which,
 };
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -31,7 +32,7 @@ macro_rules! scripts {
     ($($name:ident)*) => {
         $(#[test]
         fn $name() {
-            goldenscript::run(&mut Script::new(), concat!("tests/scripts/", stringify!($name))).unwrap();
+            goldenscript::run(&mut Script::new(stringify!($name)), concat!("tests/scripts/", stringify!($name))).unwrap();
         })*
 
         #[test]
@@ -51,6 +52,11 @@ scripts! {
     client_ids
     exchange_acts
     filters
+    futures_countdown
+    futures_margin
+    futures_positions
+    futures_reduce_only
+    futures_stops
     market_orders
     matching
     self_trade
@@ -65,12 +71,20 @@ struct Script {
 }
 
 impl Script {
-    fn new() -> Script {
-        let symbols = vec![Symbol::btcusdt(), Symbol::ethusdt()];
-        Script { engine: Engine::new(symbols, &["sim", "other"], Commission::default()), at_ms: 0, orders: 0 }
+    /// On futures, if the name begins so.
+    fn new(name: &str) -> Script {
+        let accounts = ["sim", "other"];
+        let engine = if name.starts_with("futures") {
+            Engine::new(Product::Futures, Symbol::futures(), &accounts, Commission::futures())
+        } else {
+            let symbols = vec![Symbol::btcusdt(), Symbol::ethusdt()];
+            Engine::new(Product::Spot, symbols, &accounts, Commission::default())
+        };
+        Script { engine, at_ms: 0, orders: 0 }
     }
 
     fn apply(&mut self, command: Command) -> Result<String> {
+        self.engine.apply(self.at_ms, Command::Elapse)?;
         let refused = self.engine.apply(self.at_ms, command).err();
         let mut out = String::new();
         for event in self.engine.take_events() {
@@ -103,6 +117,12 @@ impl Script {
                 .unwrap_or(SelfTradePrevention::None),
             strategy_id: None,
             strategy_type: None,
+            terms: match args.take_key("only") {
+                None => Terms::default(),
+                Some("reduce") => Terms { reduce_only: true, ..Terms::default() },
+                Some("close") => Terms { close_position: true, ..Terms::default() },
+                Some(word) => return Err(format!("only: no such word: {word}").into()),
+            },
         };
         args.reject_next()?;
         Ok(Command::Place(new))
@@ -115,6 +135,34 @@ impl Script {
         let restriction = word(&mut args, "only", CancelRestriction::parse)?;
         args.reject_next()?;
         Ok(Command::Cancel { account, symbol: "BTCUSDT".into(), which, cancel_id: "x".into(), restriction })
+    }
+
+    fn countdown(&self, mut args: ArgumentConsumer<'_>) -> Result<Command> {
+        let account = text(args.next_pos())?;
+        let until_ms = match text(args.next_pos())?.as_str() {
+            "off" => None,
+            seconds => Some(self.at_ms + seconds.parse::<i64>()? * 1000),
+        };
+        Ok(Command::Countdown { account, symbol: "BTCUSDT".into(), until_ms })
+    }
+
+    fn show_positions(&self, account: &str) -> Result<String> {
+        let mut out = String::new();
+        for (symbol, position) in self.engine.positions(account) {
+            let margin = self.engine.margin(account, symbol);
+            let (quantity, entry) = (position.quantity.normalize(), position.entry_price().normalize());
+            write!(out, "{symbol}: {quantity} @ {entry}, {}×", position.leverage)?;
+            write!(out, ", realized {}", position.realized.normalize())?;
+            write!(out, ", unrealized {}", margin.unrealized.normalize())?;
+            writeln!(
+                out,
+                ", margin {} and {}",
+                margin.of_positions.normalize(),
+                margin.of_orders.normalize()
+            )?;
+        }
+        writeln!(out, "available {}", self.engine.available(account).normalize())?;
+        Ok(out)
     }
 
     fn show_book(&self) -> Result<String> {
@@ -176,8 +224,15 @@ impl Runner for Script {
             },
             "wait" => {
                 self.at_ms += text(args.next_pos())?.parse::<i64>()? * 1000;
-                return Ok(String::new());
+                Command::Elapse
             }
+            "countdown" => self.countdown(args)?,
+            "leverage" => Command::SetLeverage {
+                account: text(args.next_pos())?,
+                symbol: "BTCUSDT".into(),
+                leverage: text(args.next_pos())?.parse()?,
+            },
+            "positions" => return self.show_positions(&text(args.next_pos())?),
             "book" => return self.show_book(),
             "balances" => return self.show_balances(&text(args.next_pos())?),
             "average" => {
@@ -200,13 +255,20 @@ fn write_event(out: &mut String, event: &Event) -> Result<()> {
             let (quantity, price) = (trade.quantity.normalize(), trade.price.normalize());
             Ok(writeln!(out, "trade {}: {quantity} @ {price}, the {maker} was there first", trade.id)?)
         }
-        Event::Position { account, .. } if account == "house" => Ok(()),
-        Event::Position { account, balances, .. } => {
+        Event::Account { account, .. } if account == "house" => Ok(()),
+        Event::Account { account, balances, positions, .. } => {
             for (asset, balance) in balances {
                 let (free, locked) = (balance.free.normalize(), balance.locked.normalize());
                 writeln!(out, "{account} has {free} {asset} free, {locked} locked")?;
             }
+            for (symbol, position) in positions {
+                let (quantity, entry) = (position.quantity.normalize(), position.entry_price().normalize());
+                writeln!(out, "{account} holds {quantity} {symbol} @ {entry}")?;
+            }
             Ok(())
+        }
+        Event::Leverage { account, symbol, leverage, .. } => {
+            Ok(writeln!(out, "{account} trades {symbol} at {leverage}×")?)
         }
         Event::Transfer { account, asset, change, .. } => Ok(writeln!(out, "{account} {change:+} {asset}")?),
     }
@@ -227,6 +289,9 @@ fn write_report(out: &mut String, report: &Report) -> Result<()> {
         let role = if fill.is_maker { "maker" } else { "taker" };
         write!(out, ", {} as {role} of trade {}", fill.quantity.normalize(), fill.trade_id)?;
         write!(out, ", commission {} {}", fill.commission.normalize(), fill.commission_asset)?;
+        if !fill.realized.is_zero() {
+            write!(out, ", brought {}", fill.realized.normalize())?;
+        }
     }
     if let Some(prevention) = &report.prevention {
         let (quantity, counter) = (prevention.quantity.normalize(), prevention.counter_order_id);

@@ -1,6 +1,7 @@
 //! The WebSocket API: envelopes, sessions, and what is told of an account.
 
 use serde_json::{Value, json};
+use venue_sim::engine::Product;
 use venue_sim::identity::{API_KEY, ED25519_API_KEY};
 
 use crate::client::{Client, NOON_MS, quiet, signature};
@@ -165,7 +166,7 @@ fn a_banned_address_loses_its_sessions() {
 #[test]
 fn market_streams_tell_of_trades_quotes_and_levels() {
     let mut client = Client::new(quiet());
-    let id = client.venue.listen(NOON_MS, true, &["btcusdt@trade", "btcusdt@bookTicker"]);
+    let id = client.venue.listen(NOON_MS, Product::Spot, true, &["btcusdt@trade", "btcusdt@bookTicker"]);
     assert_eq!(
         client.venue.instruct(id, r#"{"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1}"#),
         json!({"result": null, "id": 1})

@@ -1,5 +1,5 @@
 """ccxt at the simulated exchange: loads markets, places, queries, cancels, sees balances and trades, and is told why an
-order is refused.
+order is refused; the same of futures, with positions.
 
 Arguments: the address of the exchange and of its control, as 127.0.0.1:7900 127.0.0.1:7901. Prints a line of JSON,
 {"library", "version", "did": [...]}, and ends with an error at whatever is not as it must be.
@@ -60,4 +60,30 @@ deeds.did("stop_waits", stop["status"] == "open" and client.cancel_order(stop["i
 edited = client.create_order("BTC/USDT", "limit", "buy", 0.01, price)
 edited = client.edit_order(edited["id"], "BTC/USDT", "limit", "buy", 0.02, price)
 deeds.did("replaced", edited["amount"] == 0.02 and len(client.cancel_all_orders("BTC/USDT")) == 1)
+
+futures = ccxt.binanceusdm({"apiKey": API_KEY, "secret": SECRET})
+futures.options["fetchMarkets"] = {"types": ["linear"]}
+futures.options["fetchCurrencies"] = False
+for name, url in futures.urls["api"].items():
+    if name.startswith("fapi"):
+        futures.urls["api"][name] = f"http://{exchange}/" + url.split("binance.com/")[1]
+btc = "BTC/USDT:USDT"
+deeds.did("futures_markets", set(futures.load_markets()) == {btc, "ETH/USDT:USDT"})
+opened = futures.create_order(btc, "market", "buy", 0.02)
+deeds.did("futures_filled", opened["status"] == "closed" and opened["filled"] == 0.02 and opened["average"] > 0)
+(position,) = futures.fetch_positions([btc])
+deeds.did("position", position["side"] == "long" and position["contracts"] == 0.02)
+deeds.did("entry_price", abs(position["entryPrice"] - opened["average"]) < 0.1)
+nothing = (btc, "market", "buy", 0.02, None, {"reduceOnly": True})
+deeds.did("reduce_only_refused", refused(ccxt.ExchangeError, futures.create_order, *nothing))
+too_much = (btc, "limit", "buy", 900, round(opened["average"] * 0.97, 1))
+deeds.did("margin_refused", refused(ccxt.ExchangeError, futures.create_order, *too_much))
+resting = futures.create_order(btc, "limit", "buy", 0.01, round(opened["average"] * 0.97, 1), {"clientOrderId": "ccxtf-1"})
+deeds.did("futures_open", [o["id"] for o in futures.fetch_open_orders(btc)] == [resting["id"]])
+deeds.did("futures_canceled", futures.cancel_order(resting["id"], btc)["status"] == "canceled")
+closed = futures.create_order(btc, "market", "sell", 0.02, None, {"reduceOnly": True})
+deeds.did("closed", closed["filled"] == 0.02 and futures.fetch_positions([btc]) == [])
+trades = [trade for trade in futures.fetch_my_trades(btc) if trade["order"] == closed["id"]]
+deeds.did("futures_fee", trades[0]["fee"]["currency"] == "USDT")
+deeds.did("futures_balance", 999_000 < futures.fetch_balance()["USDT"]["total"] < 1_001_000)
 deeds.print()

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::trading::symbol;
 use crate::amount::show;
-use crate::rate::ORDER_INTERVALS;
+use crate::engine::Product;
+use crate::rate::OrderInterval;
 use crate::refusal::Refusal;
 use crate::venue::{Venue, Visitor};
 
@@ -13,12 +14,12 @@ const UID: u64 = 354_937_868;
 
 pub(crate) fn status(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
     let omits_zero = visitor.params.flag("omitZeroBalances")?.unwrap_or(false);
-    let rates = venue.engine().commission();
+    let rates = venue.engine(visitor.product).commission();
     let basis_points = |rate: rust_decimal::Decimal| {
         let points = crate::amount::mul(rate, rust_decimal::Decimal::from(10_000)).round();
         i64::try_from(points).unwrap_or_default()
     };
-    let holdings = venue.memory().holdings(visitor.account()).cloned().unwrap_or_default();
+    let holdings = venue.memory(visitor.product).holdings(visitor.account()).cloned().unwrap_or_default();
     let kept = holdings
         .balances
         .iter()
@@ -54,29 +55,28 @@ pub(crate) fn status(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, 
 }
 
 pub(crate) fn order_count(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
-    Ok(Value::Array(order_limits(venue, visitor.account())))
+    Ok(Value::Array(order_limits(venue, visitor.product, visitor.account())))
 }
 
 /// How many orders each interval allows and has had.
-pub(crate) fn order_limits(venue: &mut Venue, account: &str) -> Vec<Value> {
-    let counts = venue.order_counts(account);
-    let limits = venue.allowance().orders();
-    let row = |place: usize| {
-        let (_, interval, number, _) = ORDER_INTERVALS[place];
+pub(crate) fn order_limits(venue: &mut Venue, product: Product, account: &str) -> Vec<Value> {
+    let counts = venue.order_counts(product, account);
+    let limits = venue.allowance(product).orders();
+    let row = |((interval, limit), count): (&(OrderInterval, u32), u32)| {
         json!({
             "rateLimitType": "ORDERS",
-            "interval": interval,
-            "intervalNum": number,
-            "limit": limits[place],
-            "count": counts[place],
+            "interval": interval.unit,
+            "intervalNum": interval.number,
+            "limit": limit,
+            "count": count,
         })
     };
-    (0..ORDER_INTERVALS.len()).map(row).collect()
+    limits.iter().zip(counts).map(row).collect()
 }
 
 pub(crate) fn commission(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, visitor.params)?;
-    let rates = venue.engine().commission();
+    let symbol = symbol(venue, visitor)?;
+    let rates = venue.engine(visitor.product).commission();
     let none = "0.00000000";
     let nothing = json!({"maker": none, "taker": none, "buyer": none, "seller": none});
     Ok(json!({

@@ -6,31 +6,34 @@ use super::trading::symbol;
 use crate::amount::show;
 use crate::candle::{Candle, Interval};
 use crate::limits::{ROWS_DEFAULT, ROWS_MAX};
-use crate::params::Params;
 use crate::refusal::Refusal;
-use crate::venue::Venue;
+use crate::venue::{Venue, Visitor};
 
-pub(crate) fn candles(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, params)?;
-    let interval = Interval::parse(params.need("interval")?).ok_or_else(Refusal::bad_interval)?;
-    let limit = params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+pub(crate) fn candles(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let symbol = symbol(venue, visitor)?;
+    let interval = Interval::parse(visitor.params.need("interval")?).ok_or_else(Refusal::bad_interval)?;
+    let limit = visitor.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
     let begun_ms = interval.begin(venue.begun_ms());
-    let last_ms = params.time_ms("endTime")?.map_or(venue.now_ms(), |to_ms| to_ms.min(venue.now_ms()));
+    let last_ms =
+        visitor.params.time_ms("endTime")?.map_or(venue.now_ms(), |to_ms| to_ms.min(venue.now_ms()));
     let last_ms = interval.begin(last_ms);
     let span_ms = interval.length_ms * (i64::try_from(limit).unwrap_or(i64::MAX) - 1);
     // With a beginning from the oldest on, else the newest.
-    let (first_ms, last_ms) = match params.time_ms("startTime")? {
+    let (first_ms, last_ms) = match visitor.params.time_ms("startTime")? {
         Some(from_ms) => {
             let first_ms = interval.begin(from_ms.max(begun_ms) + interval.length_ms - 1).max(begun_ms);
             (first_ms, last_ms.min(first_ms + span_ms))
         }
         None => ((last_ms - span_ms).max(begun_ms), last_ms),
     };
-    let opening = venue.engine().symbol(&symbol).map(|symbol| symbol.opening_price).unwrap_or_default();
+    let opening =
+        venue.engine(visitor.product).symbol(&symbol).map(|symbol| symbol.opening_price).unwrap_or_default();
     let begins =
         (0..).map(|place| first_ms + place * interval.length_ms).take_while(|at_ms| *at_ms <= last_ms);
     Ok(begins
-        .map(|begin_ms| row(begin_ms, interval, &venue.candles().at(&symbol, begin_ms, interval, opening)))
+        .map(|begin_ms| {
+            row(begin_ms, interval, &venue.candles(visitor.product).at(&symbol, begin_ms, interval, opening))
+        })
         .collect())
 }
 

@@ -6,18 +6,17 @@ use serde_json::{Value, json};
 use super::symbols::named;
 use super::trading::symbol;
 use crate::amount::{add, mul, show, sub};
-use crate::engine::Trade;
+use crate::engine::{Engine, Trade};
 use crate::limits::{AVERAGE_MINUTES, LEVELS_DEFAULT, LEVELS_MAX, ROWS_DEFAULT, ROWS_MAX};
-use crate::params::Params;
 use crate::refusal::Refusal;
-use crate::venue::Venue;
+use crate::venue::{Venue, Visitor};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-pub(crate) fn depth(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, params)?;
-    let limit = params.limit(LEVELS_DEFAULT, LEVELS_MAX)?;
-    let depth = venue.engine().depth(&symbol, limit).ok_or_else(Refusal::bad_symbol)?;
+pub(crate) fn depth(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let symbol = symbol(venue, visitor)?;
+    let limit = visitor.params.limit(LEVELS_DEFAULT, LEVELS_MAX)?;
+    let depth = venue.engine(visitor.product).depth(&symbol, limit).ok_or_else(Refusal::bad_symbol)?;
     Ok(json!({
         "lastUpdateId": depth.update_id,
         "bids": levels(&depth.bids),
@@ -30,10 +29,11 @@ pub(crate) fn levels(levels: &[(Decimal, Decimal)]) -> Vec<[String; 2]> {
     levels.iter().map(|(price, quantity)| [show(*price), show(*quantity)]).collect()
 }
 
-pub(crate) fn trades(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, params)?;
-    let limit = params.limit(ROWS_DEFAULT, ROWS_MAX)?;
-    let mut newest: Vec<Value> = venue.engine().trades(&symbol).rev().take(limit).map(trade).collect();
+pub(crate) fn trades(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let symbol = symbol(venue, visitor)?;
+    let limit = visitor.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let engine = venue.engine(visitor.product);
+    let mut newest: Vec<Value> = engine.trades(&symbol).rev().take(limit).map(trade).collect();
     newest.reverse();
     Ok(Value::Array(newest))
 }
@@ -51,12 +51,12 @@ fn trade(trade: &Trade) -> Value {
 }
 
 /// As far as they are kept.
-pub(crate) fn old_trades(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    Ok(from_oldest_or_newest(venue, params)?.into_iter().map(trade).collect())
+pub(crate) fn old_trades(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    Ok(from_oldest_or_newest(venue, visitor)?.into_iter().map(trade).collect())
 }
 
 /// Each trade is an aggregate of its own.
-pub(crate) fn aggregate_trades(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
+pub(crate) fn aggregate_trades(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
     let aggregate = |trade: &Trade| {
         json!({
             "a": trade.id,
@@ -69,16 +69,16 @@ pub(crate) fn aggregate_trades(venue: &mut Venue, params: &Params) -> Result<Val
             "M": true,
         })
     };
-    Ok(from_oldest_or_newest(venue, params)?.into_iter().map(aggregate).collect())
+    Ok(from_oldest_or_newest(venue, visitor)?.into_iter().map(aggregate).collect())
 }
 
 /// The oldest that are wanted if the request says where they begin, else the newest.
-fn from_oldest_or_newest<'a>(venue: &'a Venue, params: &Params) -> Result<Vec<&'a Trade>, Refusal> {
-    let symbol = symbol(venue, params)?;
-    let limit = params.limit(ROWS_DEFAULT, ROWS_MAX)?;
-    let first = params.id("fromId")?;
-    let (from_ms, to_ms) = (params.time_ms("startTime")?, params.time_ms("endTime")?);
-    let mut wanted: Vec<&Trade> = venue.engine().trades(&symbol).collect();
+fn from_oldest_or_newest<'a>(venue: &'a Venue, visitor: &Visitor<'_>) -> Result<Vec<&'a Trade>, Refusal> {
+    let symbol = symbol(venue, visitor)?;
+    let limit = visitor.params.limit(ROWS_DEFAULT, ROWS_MAX)?;
+    let first = visitor.params.id("fromId")?;
+    let (from_ms, to_ms) = (visitor.params.time_ms("startTime")?, visitor.params.time_ms("endTime")?);
+    let mut wanted: Vec<&Trade> = venue.engine(visitor.product).trades(&symbol).collect();
     wanted.retain(|trade| {
         first.is_none_or(|id| trade.id >= id)
             && from_ms.is_none_or(|from_ms| trade.at_ms >= from_ms)
@@ -92,26 +92,26 @@ fn from_oldest_or_newest<'a>(venue: &'a Venue, params: &Params) -> Result<Vec<&'
     Ok(wanted)
 }
 
-pub(crate) fn average_price(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, params)?;
+pub(crate) fn average_price(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let symbol = symbol(venue, visitor)?;
     let now_ms = venue.now_ms();
-    let price = venue.engine().average_price(&symbol, now_ms).ok_or_else(Refusal::bad_symbol)?;
-    let last = venue.engine().trades(&symbol).next_back().map_or(now_ms, |trade| trade.at_ms);
+    let price =
+        venue.engine(visitor.product).average_price(&symbol, now_ms).ok_or_else(Refusal::bad_symbol)?;
+    let last = venue.engine(visitor.product).trades(&symbol).next_back().map_or(now_ms, |trade| trade.at_ms);
     Ok(json!({"mins": AVERAGE_MINUTES, "price": show(price), "closeTime": last}))
 }
 
-pub(crate) fn ticker_price(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    each(venue, params, |venue, symbol| {
-        let price = venue.engine().last_price(symbol).unwrap_or_default();
+pub(crate) fn ticker_price(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    each(venue, visitor, |engine, symbol| {
+        let price = engine.last_price(symbol).unwrap_or_default();
         json!({"symbol": symbol, "price": show(price)})
     })
 }
 
-pub(crate) fn ticker_book(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    each(venue, params, |venue, symbol| {
-        let depth = venue.engine().depth(symbol, 1).unwrap_or_default();
-        let (bid, bid_quantity) = depth.bids.first().copied().unwrap_or_default();
-        let (ask, ask_quantity) = depth.asks.first().copied().unwrap_or_default();
+pub(crate) fn ticker_book(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    each(venue, visitor, |engine, symbol| {
+        let depth = engine.depth(symbol, 1).unwrap_or_default();
+        let ((bid, bid_quantity), (ask, ask_quantity)) = (depth.best_bid(), depth.best_ask());
         json!({
             "symbol": symbol,
             "bidPrice": show(bid),
@@ -123,10 +123,9 @@ pub(crate) fn ticker_book(venue: &mut Venue, params: &Params) -> Result<Value, R
 }
 
 /// Of the last day, as far as its trades are kept.
-pub(crate) fn ticker_day(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    each(venue, params, |venue, symbol| {
-        let now_ms = venue.now_ms();
-        let engine = venue.engine();
+pub(crate) fn ticker_day(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let now_ms = venue.now_ms();
+    each(venue, visitor, |engine, symbol| {
         let recent: Vec<&Trade> =
             engine.trades(symbol).filter(|trade| trade.at_ms >= now_ms - DAY_MS).collect();
         let last = engine.last_price(symbol).unwrap_or_default();
@@ -138,8 +137,7 @@ pub(crate) fn ticker_day(venue: &mut Venue, params: &Params) -> Result<Value, Re
         let change = sub(last, open);
         let percent = mul(change, Decimal::ONE_HUNDRED).checked_div(open).unwrap_or_default();
         let depth = engine.depth(symbol, 1).unwrap_or_default();
-        let (bid, bid_quantity) = depth.bids.first().copied().unwrap_or_default();
-        let (ask, ask_quantity) = depth.asks.first().copied().unwrap_or_default();
+        let ((bid, bid_quantity), (ask, ask_quantity)) = (depth.best_bid(), depth.best_ask());
         let id = |trade: Option<&&Trade>| trade.map_or(json!(-1), |trade| json!(trade.id));
         json!({
             "symbol": symbol,
@@ -168,11 +166,16 @@ pub(crate) fn ticker_day(venue: &mut Venue, params: &Params) -> Result<Value, Re
 }
 
 /// One object for `symbol`, else a list.
-fn each(venue: &Venue, params: &Params, row: impl Fn(&Venue, &str) -> Value) -> Result<Value, Refusal> {
-    let names = named(venue, params)?;
-    if params.raw("symbol").is_some() {
-        return Ok(names.iter().flatten().map(|name| row(venue, name)).next().unwrap_or_default());
+pub(crate) fn each(
+    venue: &Venue,
+    visitor: &Visitor<'_>,
+    row: impl Fn(&Engine, &str) -> Value,
+) -> Result<Value, Refusal> {
+    let engine = venue.engine(visitor.product);
+    let names = named(venue, visitor)?;
+    if visitor.params.raw("symbol").is_some() {
+        return Ok(names.iter().flatten().map(|name| row(engine, name)).next().unwrap_or_default());
     }
-    let all = || venue.engine().symbols().map(|(symbol, _)| symbol.name.clone()).collect();
-    Ok(names.unwrap_or_else(all).iter().map(|name| row(venue, name)).collect())
+    let all = || engine.symbols().map(|(symbol, _)| symbol.name.clone()).collect();
+    Ok(names.unwrap_or_else(all).iter().map(|name| row(engine, name)).collect())
 }

@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::amount::show;
-use crate::engine::{OrderType, Range, Symbol, SymbolStatus};
+use crate::engine::{OrderType, Product, Range, Symbol, SymbolStatus};
 use crate::limits::AVERAGE_MINUTES;
-use crate::params::Params;
-use crate::rate::ORDER_INTERVALS;
 use crate::refusal::Refusal;
-use crate::venue::Venue;
+use crate::venue::{Venue, Visitor};
 
 const ORDER_TYPES: [OrderType; 7] = [
     OrderType::Limit,
@@ -20,9 +18,9 @@ const ORDER_TYPES: [OrderType; 7] = [
     OrderType::TakeProfitLimit,
 ];
 
-pub(crate) fn exchange_info(venue: &mut Venue, params: &Params) -> Result<Value, Refusal> {
-    let wanted = named(venue, params)?;
-    let status = match params.text("symbolStatus")? {
+pub(crate) fn exchange_info(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let wanted = named(venue, visitor)?;
+    let status = match visitor.params.text("symbolStatus")? {
         Some(word) => {
             let no_such = || Refusal::new(400, -1122, "Invalid symbolStatus.");
             Some(SymbolStatus::parse(word).ok_or_else(no_such)?)
@@ -32,7 +30,7 @@ pub(crate) fn exchange_info(venue: &mut Venue, params: &Params) -> Result<Value,
     if status.is_some() && wanted.is_some() {
         return Err(Refusal::bad_combination());
     }
-    let symbols = venue.engine().symbols().filter(|(symbol, of_symbol)| {
+    let symbols = venue.engine(visitor.product).symbols().filter(|(symbol, of_symbol)| {
         let is_named = wanted.as_ref().is_none_or(|names| names.contains(&symbol.name));
         is_named && status.is_none_or(|status| status == *of_symbol)
     });
@@ -40,15 +38,15 @@ pub(crate) fn exchange_info(venue: &mut Venue, params: &Params) -> Result<Value,
     Ok(json!({
         "timezone": "UTC",
         "serverTime": venue.now_ms(),
-        "rateLimits": rate_limits(venue),
+        "rateLimits": rate_limits(venue, visitor.product),
         "exchangeFilters": [],
         "symbols": symbols,
     }))
 }
 
 /// The symbols that `symbol` or `symbols` name, each of which must be there; nothing if neither was sent.
-pub(crate) fn named(venue: &Venue, params: &Params) -> Result<Option<Vec<String>>, Refusal> {
-    let names: Vec<String> = match (params.text("symbol")?, params.text("symbols")?) {
+pub(crate) fn named(venue: &Venue, visitor: &Visitor<'_>) -> Result<Option<Vec<String>>, Refusal> {
+    let names: Vec<String> = match (visitor.params.text("symbol")?, visitor.params.text("symbols")?) {
         (Some(_), Some(_)) => return Err(Refusal::bad_combination()),
         (None, None) => return Ok(None),
         (Some(name), None) => vec![name.into()],
@@ -56,28 +54,28 @@ pub(crate) fn named(venue: &Venue, params: &Params) -> Result<Option<Vec<String>
             Refusal::illegal("symbols", r#"^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\]$"#)
         })?,
     };
-    if names.iter().any(|name| venue.engine().symbol(name).is_none()) {
+    if names.iter().any(|name| venue.engine(visitor.product).symbol(name).is_none()) {
         return Err(Refusal::bad_symbol());
     }
     Ok(Some(names))
 }
 
-fn rate_limits(venue: &Venue) -> Vec<Value> {
-    let limits = venue.allowance();
+pub(crate) fn rate_limits(venue: &Venue, product: Product) -> Vec<Value> {
+    let limits = venue.allowance(product);
     let mut rows = vec![json!({
         "rateLimitType": "REQUEST_WEIGHT",
         "interval": "MINUTE",
         "intervalNum": 1,
         "limit": limits.weight_per_minute,
     })];
-    for ((_, interval, number, _), limit) in ORDER_INTERVALS.iter().zip(limits.orders()) {
-        rows.push(json!({
+    rows.extend(limits.orders().iter().map(|(interval, limit)| {
+        json!({
             "rateLimitType": "ORDERS",
-            "interval": interval,
-            "intervalNum": number,
+            "interval": interval.unit,
+            "intervalNum": interval.number,
             "limit": limit,
-        }));
-    }
+        })
+    }));
     rows
 }
 

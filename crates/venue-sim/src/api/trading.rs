@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::wire::{self, Telling};
 use crate::engine::{
-    CancelRestriction, Command, NewOrder, OrderType, Outcome, SelfTradePrevention, Side, TimeInForce, Which,
+    CancelRestriction, Command, NewOrder, OrderType, Outcome, SelfTradePrevention, Side, Terms, TimeInForce,
+    Which,
 };
 use crate::params::Params;
 use crate::refusal::Refusal;
@@ -17,19 +18,19 @@ const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 pub(crate) fn place(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
     let order = new_order(venue, visitor)?;
     let telling = telling(visitor.params, order.order_type)?;
-    venue.count_order(visitor.account())?;
-    let outcome = venue.command(Command::Place(order)).map_err(Refusal::of_order)?;
+    venue.count_order(visitor)?;
+    let outcome = venue.command(visitor.product, Command::Place(order)).map_err(Refusal::of_order)?;
     Ok(answer(&outcome, telling))
 }
 
 pub(crate) fn test(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
     let order = new_order(venue, visitor)?;
     telling(visitor.params, order.order_type)?;
-    venue.examine(&order).map_err(Refusal::of_order)?;
+    venue.examine(visitor.product, &order).map_err(Refusal::of_order)?;
     if visitor.params.flag("computeCommissionRates")? != Some(true) {
         return Ok(json!({}));
     }
-    let rates = venue.engine().commission();
+    let rates = venue.engine(visitor.product).commission();
     let (maker, taker) = (crate::amount::show(rates.maker), crate::amount::show(rates.taker));
     let none = json!({"maker": "0.00000000", "taker": "0.00000000"});
     Ok(json!({
@@ -42,7 +43,7 @@ pub(crate) fn test(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Re
 
 pub(crate) fn cancel(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
     let params = visitor.params;
-    let symbol = symbol(venue, params)?;
+    let symbol = symbol(venue, visitor)?;
     let which = which(params, "orderId", "origClientOrderId")?;
     let restriction = restriction(params)?;
     let cancel_id =
@@ -54,16 +55,16 @@ pub(crate) fn cancel(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, 
         cancel_id: cancel_id.clone(),
         restriction,
     };
-    let outcome = venue.command(command).map_err(Refusal::of_cancel)?;
+    let outcome = venue.command(visitor.product, command).map_err(Refusal::of_cancel)?;
     Ok(wire::canceled(&outcome.orders[0], &cancel_id))
 }
 
 pub(crate) fn cancel_all(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
-    let symbol = symbol(venue, visitor.params)?;
+    let symbol = symbol(venue, visitor)?;
     let cancel_id = venue.draw_client_order_id();
     let account = visitor.account().into();
     let command = Command::CancelAll { account, symbol, cancel_id: cancel_id.clone() };
-    let outcome = venue.command(command).map_err(Refusal::of_cancel)?;
+    let outcome = venue.command(visitor.product, command).map_err(Refusal::of_cancel)?;
     Ok(outcome.orders.iter().map(|order| wire::canceled(order, &cancel_id)).collect())
 }
 
@@ -84,8 +85,8 @@ pub(crate) fn cancel_replace(venue: &mut Venue, visitor: &Visitor<'_>) -> Result
     let telling = telling(params, order.order_type)?;
     let which = which(params, "cancelOrderId", "cancelOrigClientOrderId")?;
     let restriction = restriction(params)?;
-    venue.examine(&order).map_err(Refusal::of_order)?;
-    let beyond_limit = venue.count_order(visitor.account()).err();
+    venue.examine(visitor.product, &order).map_err(Refusal::of_order)?;
+    let beyond_limit = venue.count_order(visitor).err();
     if let Some(refusal) = &beyond_limit
         && !cancels_beyond_limit
     {
@@ -100,13 +101,13 @@ pub(crate) fn cancel_replace(venue: &mut Venue, visitor: &Visitor<'_>) -> Result
         cancel_id: cancel_id.clone(),
         restriction,
     };
-    let canceled = venue.command(command).map_err(Refusal::of_cancel);
+    let canceled = venue.command(visitor.product, command).map_err(Refusal::of_cancel);
     let canceled = canceled.map(|outcome| wire::canceled(&outcome.orders[0], &cancel_id));
     let placed = match (&canceled, beyond_limit) {
         (Err(_), _) if !goes_on => None,
         (Err(_), Some(_)) => None,
         (_, Some(refusal)) => Some(Err(refusal)),
-        _ => Some(venue.command(Command::Place(order)).map_err(Refusal::of_order)),
+        _ => Some(venue.command(visitor.product, Command::Place(order)).map_err(Refusal::of_order)),
     };
     both(canceled, placed.map(|placed| placed.map(|outcome| answer(&outcome, telling))))
 }
@@ -143,9 +144,9 @@ fn answer(outcome: &Outcome, telling: Telling) -> Value {
 }
 
 /// A symbol that there is.
-pub(crate) fn symbol(venue: &Venue, params: &Params) -> Result<String, Refusal> {
-    let name = params.need("symbol")?;
-    venue.engine().symbol(name).map(|symbol| symbol.name.clone()).ok_or_else(Refusal::bad_symbol)
+pub(crate) fn symbol(venue: &Venue, visitor: &Visitor<'_>) -> Result<String, Refusal> {
+    let symbol = venue.engine(visitor.product).symbol(visitor.params.need("symbol")?);
+    symbol.map(|symbol| symbol.name.clone()).ok_or_else(Refusal::bad_symbol)
 }
 
 pub(crate) fn which(params: &Params, id: &str, client_order_id: &str) -> Result<Which, Refusal> {
@@ -176,7 +177,7 @@ fn telling(params: &Params, order_type: OrderType) -> Result<Telling, Refusal> {
 /// Reads a new order; which parameters it must and must not have depends on its type.
 fn new_order(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<NewOrder, Refusal> {
     let params = visitor.params;
-    let symbol = symbol(venue, params)?;
+    let symbol = symbol(venue, visitor)?;
     let side = Side::parse(params.need("side")?).ok_or_else(Refusal::bad_side)?;
     let order_type = OrderType::parse(params.need("type")?).ok_or_else(Refusal::bad_order_type)?;
     refuse_unsupported(params)?;
@@ -197,6 +198,7 @@ fn new_order(venue: &mut Venue, visitor: &Visitor<'_>) -> Result<NewOrder, Refus
         self_trade_prevention: self_trade_prevention(params)?,
         strategy_id: params.number("strategyId")?,
         strategy_type: strategy_type(params)?,
+        terms: Terms::default(),
     })
 }
 
@@ -222,7 +224,8 @@ fn time_in_force(params: &Params, order_type: OrderType) -> Result<TimeInForce, 
             None => Ok(TimeInForce::Gtc),
         };
     }
-    TimeInForce::parse(params.need("timeInForce")?).ok_or_else(Refusal::bad_time_in_force)
+    let known = TimeInForce::parse(params.need("timeInForce")?);
+    known.filter(|known| *known != TimeInForce::Gtx).ok_or_else(Refusal::bad_time_in_force)
 }
 
 /// An amount that must be there, or must not.

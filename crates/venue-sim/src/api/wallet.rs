@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 
 use super::symbols::named;
 use crate::amount::show;
-use crate::engine::Symbol;
+use crate::engine::{Product, Symbol};
 use crate::identity::ACCOUNT;
-use crate::params::Params;
 use crate::refusal::Refusal;
-use crate::venue::Venue;
+use crate::venue::{Venue, Visitor};
 
 pub(crate) fn system_status(venue: &Venue) -> Value {
     if venue.is_in_maintenance() {
@@ -22,10 +21,10 @@ pub(crate) fn system_status(venue: &Venue) -> Value {
 
 /// Every asset, without networks: nothing goes out of here.
 pub(crate) fn coins(venue: &mut Venue) -> Value {
-    let symbols = venue.engine().symbols();
+    let symbols = venue.engine(Product::Spot).symbols();
     let assets: BTreeSet<String> =
         symbols.flat_map(|(symbol, _)| [symbol.base.clone(), symbol.quote.clone()]).collect();
-    let holdings = venue.memory().holdings(ACCOUNT).cloned().unwrap_or_default();
+    let holdings = venue.memory(Product::Spot).holdings(ACCOUNT).cloned().unwrap_or_default();
     let coin = |asset: &String| {
         let balance = holdings.balances.get(asset).copied().unwrap_or_default();
         json!({
@@ -49,9 +48,9 @@ pub(crate) fn coins(venue: &mut Venue) -> Value {
 }
 
 /// What trades cost on each symbol, or on the one that is named.
-pub(crate) fn trade_fees(venue: &Venue, params: &Params) -> Result<Value, Refusal> {
-    let wanted = named(venue, params)?;
-    let rates = venue.engine().commission();
+pub(crate) fn trade_fees(venue: &Venue, visitor: &Visitor<'_>) -> Result<Value, Refusal> {
+    let wanted = named(venue, visitor)?;
+    let rates = venue.engine(Product::Spot).commission();
     let fees = |symbol: &Symbol| {
         json!({
             "symbol": symbol.name,
@@ -59,7 +58,7 @@ pub(crate) fn trade_fees(venue: &Venue, params: &Params) -> Result<Value, Refusa
             "takerCommission": show(rates.taker),
         })
     };
-    let symbols = venue.engine().symbols().map(|(symbol, _)| symbol);
+    let symbols = venue.engine(Product::Spot).symbols().map(|(symbol, _)| symbol);
     Ok(symbols
         .filter(|symbol| wanted.as_ref().is_none_or(|names| names.contains(&symbol.name)))
         .map(fees)

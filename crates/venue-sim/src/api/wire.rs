@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::{extend, levels};
 use crate::amount::show;
-use crate::engine::{Event, ExpiryReason, Fill, Order, Rejection, Report};
+use crate::engine::{Depth, Event, ExpiryReason, Fill, Order, Rejection, Report, Trade};
+use crate::venue::DepthChange;
 
 /// An order as a query shows it.
 pub(crate) fn order(order: &Order) -> Value {
@@ -146,7 +148,7 @@ pub(crate) fn fill(fill: &Fill) -> Value {
 pub(crate) fn event(event: &Event, at_ms: i64) -> Option<Value> {
     match event {
         Event::Report(report) => Some(execution_report(report, at_ms)),
-        Event::Position { at_ms: changed_ms, balances, .. } => {
+        Event::Account { at_ms: changed_ms, balances, .. } => {
             let balance = |(asset, balance): &(String, crate::engine::Balance)| json!({"a": asset, "f": show(balance.free), "l": show(balance.locked)});
             let balances: Vec<Value> = balances.iter().map(balance).collect();
             Some(json!({"e": "outboundAccountPosition", "E": at_ms, "u": changed_ms, "B": balances}))
@@ -158,8 +160,49 @@ pub(crate) fn event(event: &Event, at_ms: i64) -> Option<Value> {
             "d": show(*change),
             "T": changed_ms,
         })),
-        Event::Trade(_) => None,
+        Event::Leverage { .. } | Event::Trade(_) => None,
     }
+}
+
+/// Of the stream `@trade`.
+pub(crate) fn trade_message(trade: &Trade, now_ms: i64) -> Value {
+    json!({
+        "e": "trade",
+        "E": now_ms,
+        "s": trade.symbol,
+        "t": trade.id,
+        "p": show(trade.price),
+        "q": show(trade.quantity),
+        "T": trade.at_ms,
+        "m": trade.is_buyer_maker,
+        "M": true,
+    })
+}
+
+/// Of the stream `@bookTicker`.
+pub(crate) fn quote_message(symbol: &str, depth: &Depth) -> Value {
+    let ((bid, bid_quantity), (ask, ask_quantity)) = (depth.best_bid(), depth.best_ask());
+    json!({
+        "u": depth.update_id,
+        "s": symbol,
+        "b": show(bid),
+        "B": show(bid_quantity),
+        "a": show(ask),
+        "A": show(ask_quantity),
+    })
+}
+
+/// Of the stream `@depth`.
+pub(crate) fn depth_message(change: &DepthChange<'_>, now_ms: i64) -> Value {
+    json!({
+        "e": "depthUpdate",
+        "E": now_ms,
+        "s": change.symbol,
+        "U": change.before + 1,
+        "u": change.changes.update_id,
+        "b": levels(&change.changes.bids),
+        "a": levels(&change.changes.asks),
+    })
 }
 
 fn execution_report(report: &Report, at_ms: i64) -> Value {
@@ -239,11 +282,5 @@ fn reject_reason(rejection: Rejection) -> &'static str {
         Rejection::WouldTriggerImmediately => "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
         Rejection::WouldMatchImmediately => "WOULD_MATCH_IMMEDIATELY",
         _ => "NONE",
-    }
-}
-
-fn extend(value: &mut Value, fields: Value) {
-    if let (Value::Object(value), Value::Object(fields)) = (value, fields) {
-        value.extend(fields);
     }
 }

@@ -12,7 +12,7 @@ pub const HOUSE: &str = "house";
 
 /// The balances of one account.
 ///
-/// Invariant: of any account but the house, `free` and `locked` are never below zero.
+/// Invariant: of an account that may not owe, `free` and `locked` are never below zero.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     balances: BTreeMap<String, Balance>,
@@ -22,12 +22,16 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(name: &str) -> Account {
-        Account { may_owe: name == HOUSE, ..Account::default() }
+    pub(crate) fn new(may_owe: bool) -> Account {
+        Account { may_owe, ..Account::default() }
     }
 
     pub(crate) fn balances(&self) -> &BTreeMap<String, Balance> {
         &self.balances
+    }
+
+    pub(crate) fn of(&self, asset: &str) -> Balance {
+        self.balances.get(asset).copied().unwrap_or_default()
     }
 
     /// Whether so much can be set aside.

@@ -2,7 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::order::Order;
+use super::order::{Order, Side};
+use super::position::Position;
 use super::rejection::Rejection;
 use crate::word::words;
 
@@ -22,11 +23,21 @@ words! {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Report(Box<Report>),
-    /// Balances of an account that may have changed, after a command.
-    Position {
+    /// What of an account may have changed, after a command.
+    Account {
         account: String,
         at_ms: i64,
+        cause: Cause,
         balances: Vec<(String, Balance)>,
+        /// By symbol; of futures.
+        positions: Vec<(String, Position)>,
+    },
+    /// The leverage of an account on a symbol is another.
+    Leverage {
+        account: String,
+        at_ms: i64,
+        symbol: String,
+        leverage: u32,
     },
     /// Money came into an account or left it.
     Transfer {
@@ -37,6 +48,14 @@ pub enum Event {
     },
     /// Two orders traded, as everybody may see.
     Trade(Trade),
+}
+
+/// Why something of an account changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause {
+    Order,
+    /// So much came in or, below zero, went out.
+    Transfer(Decimal),
 }
 
 /// What happened to one order.
@@ -70,9 +89,32 @@ pub struct Fill {
     pub quote: Decimal,
     pub commission: Decimal,
     pub commission_asset: String,
+    /// What the position that it closed has brought; of futures.
+    pub realized: Decimal,
     pub at_ms: i64,
     pub is_buyer: bool,
     pub is_maker: bool,
+}
+
+impl Fill {
+    /// Without what it costs and brings.
+    pub(crate) fn of(order: &Order, trade: &Trade, is_maker: bool) -> Fill {
+        Fill {
+            trade_id: trade.id,
+            order_id: order.id,
+            account: order.account.clone(),
+            symbol: order.symbol.clone(),
+            price: trade.price,
+            quantity: trade.quantity,
+            quote: trade.quote,
+            commission: Decimal::ZERO,
+            commission_asset: String::new(),
+            realized: Decimal::ZERO,
+            at_ms: trade.at_ms,
+            is_buyer: order.side == Side::Buy,
+            is_maker,
+        }
+    }
 }
 
 /// A trade as the market sees it.

@@ -10,14 +10,17 @@ use super::filter;
 use super::market::Market;
 use super::order::{ExpiryReason, NewOrder, Order, OrderStatus, OrderType, SelfTradePrevention, TimeInForce};
 use super::plan::{Plan, Step};
+use super::position::Margin;
 use super::rejection::Rejection;
-use super::symbol::SymbolStatus;
-use super::{Commission, HOUSE};
+use super::symbol::{Product, SymbolStatus};
+use super::{Commission, HOUSE, Terms};
 use crate::amount::{add, mul, share, sub};
 
 /// A market and what its orders need of the rest of the engine.
 pub(crate) struct Floor<'a> {
     pub(crate) market: &'a mut Market,
+    /// What else an account may have open.
+    pub(crate) others: &'a BTreeMap<String, Market>,
     pub(crate) accounts: &'a mut BTreeMap<String, Account>,
     pub(crate) fees: &'a mut BTreeMap<String, Decimal>,
     pub(crate) commission: Commission,
@@ -32,8 +35,11 @@ impl Floor<'_> {
         self.check(&new)?;
         let mut order = Order::new(self.market.next_order_id(), new, self.at_ms);
         let waits = order.order_type.has_stop();
+        if !waits && !self.cut(&mut order) {
+            return Err(self.reject(order, Rejection::NothingToReduce));
+        }
         let plan = if waits { Plan::default() } else { Plan::of(&order, self.market) };
-        if order.order_type == OrderType::LimitMaker && !plan.steps.is_empty() {
+        if order.only_makes() && !plan.steps.is_empty() {
             return Err(self.reject(order, Rejection::WouldMatchImmediately));
         }
         if !order.quote_quantity.is_zero() {
@@ -42,8 +48,8 @@ impl Floor<'_> {
                 return Err(self.reject(order, Rejection::LiquidityTooLow));
             }
         }
-        if !self.lock(&mut order, plan.quote) {
-            return Err(self.reject(order, Rejection::InsufficientBalance));
+        if !waits || self.market.product == Product::Spot {
+            self.secure(&mut order, plan.quote).map_err(|rejection| self.reject(order.clone(), rejection))?;
         }
         let id = order.id;
         self.admit(order, !waits);
@@ -69,6 +75,40 @@ impl Floor<'_> {
             return Err(Rejection::WouldTriggerImmediately);
         }
         Ok(())
+    }
+
+    /// Makes sure that the account can pay for what the order may do.
+    fn secure(&mut self, order: &mut Order, planned_quote: Decimal) -> Result<(), Rejection> {
+        let (can, otherwise) = match self.market.product {
+            Product::Spot => (self.lock(order, planned_quote), Rejection::InsufficientBalance),
+            Product::Futures => (self.affords(order, planned_quote), Rejection::InsufficientMargin),
+        };
+        if can { Ok(()) } else { Err(otherwise) }
+    }
+
+    /// Whether there is margin for the order. One that needs no more than there is in use already may always be placed.
+    fn affords(&self, order: &Order, planned_quote: Decimal) -> bool {
+        if order.account == HOUSE || order.terms.reduce_only {
+            return true;
+        }
+        let worth =
+            if order.order_type.has_price() { mul(order.price, order.remaining()) } else { planned_quote };
+        let elsewhere = self.others.values().map(|market| market.margin(&order.account, None));
+        let elsewhere = elsewhere.fold(Margin::default(), |sum, margin| sum.and(&margin));
+        let before = elsewhere.and(&self.market.margin(&order.account, None));
+        let after = elsewhere.and(&self.market.margin(&order.account, Some((order.side, worth))));
+        let wallet = self.accounts[&order.account].of(&self.market.symbol.quote).free;
+        after.initial() <= before.initial() || add(wallet, after.unrealized) >= after.initial()
+    }
+
+    /// Cuts an order that only reduces down to what there is to reduce; false if there is nothing.
+    fn cut(&self, order: &mut Order) -> bool {
+        if !order.terms.reduce_only && !order.terms.close_position {
+            return true;
+        }
+        let most = self.market.reducible(&order.account, order.side);
+        order.quantity = if order.terms.close_position { most } else { order.quantity.min(most) };
+        !order.quantity.is_zero()
     }
 
     /// Sets aside what the order needs beyond what it has; false if the account does not have it.
@@ -109,11 +149,19 @@ impl Floor<'_> {
         for step in plan.steps {
             self.step(id, step);
         }
+        self.hold_to_positions();
         let Some(order) = self.market.open.get(&id) else { return };
         match (has_price, time_in_force) {
             (false, _) => self.expire(id, ExpiryReason::InsufficientLiquidity),
-            (true, TimeInForce::Gtc) => self.market.book.insert(order),
+            (true, TimeInForce::Gtc | TimeInForce::Gtx) => self.market.book.insert(order),
             (true, _) => self.expire(id, ExpiryReason::UnfilledIoc),
+        }
+    }
+
+    /// Ends orders that only reduce, where there is no longer as much to reduce.
+    fn hold_to_positions(&mut self) {
+        for id in self.market.beyond_position() {
+            self.expire(id, ExpiryReason::NothingToReduce);
         }
     }
 
@@ -155,12 +203,15 @@ impl Floor<'_> {
         order.executed = add(order.executed, trade.quantity);
         order.executed_quote = add(order.executed_quote, trade.quote);
         order.updated_ms = self.at_ms;
-        let used = Market::used(order, trade.quantity, trade.quote);
+        let used = Market::used(self.market.product, order, trade.quantity, trade.quote);
         order.locked = sub(order.locked, used);
         let is_filled = order.remaining().is_zero();
         order.status = if is_filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
         let order = order.clone();
-        let fill = self.pay(&order, trade, used, is_maker);
+        let fill = match self.market.product {
+            Product::Spot => self.pay(&order, trade, used, is_maker),
+            Product::Futures => self.reckon(&order, trade, is_maker),
+        };
         if is_filled {
             assert!(order.locked.is_zero(), "an order that is filled has paid with all that was set aside");
             self.market.forget(id);
@@ -180,22 +231,28 @@ impl Floor<'_> {
         account.pay_from_locked(pays, paid);
         account.unlock(pays, sub(used, paid));
         account.receive(gets, sub(got, commission));
-        let fees = self.fees.entry(gets.to_owned()).or_default();
+        let gets = gets.to_owned();
+        self.keep(gets.clone(), commission);
+        Fill { commission, commission_asset: gets, ..Fill::of(order, trade, is_maker) }
+    }
+
+    /// What the trade does to the account's position, and what it brings or costs at once.
+    fn reckon(&mut self, order: &Order, trade: &Trade, is_maker: bool) -> Fill {
+        let commission = share(trade.quote, self.commission.rate(&order.account, is_maker));
+        let position = self.market.position_mut(&order.account);
+        position.updated_ms = self.at_ms;
+        let realized = position.trade(order.side, trade.price, trade.quantity);
+        let asset = self.market.symbol.quote.clone();
+        let account = self.accounts.get_mut(&order.account).expect("an order has an account");
+        account.receive(&asset, sub(realized, commission));
+        self.keep(asset.clone(), commission);
+        Fill { commission, commission_asset: asset, realized, ..Fill::of(order, trade, is_maker) }
+    }
+
+    /// The exchange keeps its commission.
+    fn keep(&mut self, asset: String, commission: Decimal) {
+        let fees = self.fees.entry(asset).or_default();
         *fees = add(*fees, commission);
-        Fill {
-            trade_id: trade.id,
-            order_id: order.id,
-            account: order.account.clone(),
-            symbol: order.symbol.clone(),
-            price: trade.price,
-            quantity: trade.quantity,
-            quote: trade.quote,
-            commission,
-            commission_asset: gets.to_owned(),
-            at_ms: self.at_ms,
-            is_buyer,
-            is_maker,
-        }
     }
 
     /// An order ends because it would have traded with its own account.
@@ -217,6 +274,16 @@ impl Floor<'_> {
         });
     }
 
+    /// Ends all open orders of an account, from the oldest on.
+    pub(crate) fn cancel_all(&mut self, account: &str, cancel_id: &str) -> Vec<u64> {
+        let own = self.market.open.values().filter(|order| order.account == account);
+        let ids: Vec<u64> = own.map(|order| order.id).collect();
+        for id in &ids {
+            self.cancel(*id, cancel_id.into());
+        }
+        ids
+    }
+
     /// Ends an open order by a rule or by the exchange.
     pub(crate) fn expire(&mut self, id: u64, reason: ExpiryReason) {
         let order = self.market.open.get_mut(&id).expect("only an open order expires");
@@ -226,10 +293,12 @@ impl Floor<'_> {
 
     fn close(&mut self, id: u64, status: OrderStatus, execution: Execution, with: impl FnOnce(&mut Report)) {
         let mut order = self.market.forget(id);
-        let pays = self.market.pays(order.side);
-        let account = self.accounts.get_mut(&order.account).expect("an order has an account");
-        account.unlock(pays, order.locked);
-        order.locked = Decimal::ZERO;
+        if self.market.product == Product::Spot {
+            let pays = self.market.pays(order.side);
+            let account = self.accounts.get_mut(&order.account).expect("an order has an account");
+            account.unlock(pays, order.locked);
+            order.locked = Decimal::ZERO;
+        }
         order.status = status;
         order.updated_ms = self.at_ms;
         self.report(order, execution, with);
@@ -240,8 +309,10 @@ impl Floor<'_> {
         while let Some(id) = self.market.reached() {
             self.market.stops.remove(&id);
             let mut order = self.market.open[&id].clone();
+            let reduces = self.cut(&mut order);
             let plan = Plan::of(&order, self.market);
-            if !self.lock(&mut order, plan.quote) {
+            let may_work = reduces && (!order.only_makes() || plan.steps.is_empty());
+            if !may_work || self.secure(&mut order, plan.quote).is_err() {
                 self.expire(id, ExpiryReason::Rejected);
                 continue;
             }
@@ -269,13 +340,15 @@ impl Floor<'_> {
             self_trade_prevention: SelfTradePrevention::None,
             strategy_id: None,
             strategy_type: None,
+            terms: Terms::default(),
         };
         let price = maker.price;
         let mut taker = Order::new(self.market.next_order_id(), new, self.at_ms);
-        assert!(self.lock(&mut taker, Decimal::ZERO), "the house may owe");
+        assert!(self.secure(&mut taker, Decimal::ZERO).is_ok(), "the house may owe");
         let taker_id = taker.id;
         self.admit(taker, true);
         self.trade(taker_id, id, price, quantity);
+        self.hold_to_positions();
         self.trigger();
     }
 

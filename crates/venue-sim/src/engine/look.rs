@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 
 use super::{
-    Balance, Commission, Engine, NewOrder, Order, Rejection, Side, Symbol, SymbolStatus, Trade, filter,
+    Balance, Commission, Engine, Margin, NewOrder, Order, Position, Rejection, Side, Symbol, SymbolStatus,
+    Trade, filter,
 };
-use crate::amount::add;
+use crate::amount::{add, sub};
 
 /// Prices and what rests there, each side from its best price on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +16,18 @@ pub struct Depth {
     pub update_id: u64,
     pub bids: Vec<(Decimal, Decimal)>,
     pub asks: Vec<(Decimal, Decimal)>,
+}
+
+impl Depth {
+    /// Price and quantity; zero where there is none.
+    pub fn best_bid(&self) -> (Decimal, Decimal) {
+        self.bids.first().copied().unwrap_or_default()
+    }
+
+    /// See [`Depth::best_bid`].
+    pub fn best_ask(&self) -> (Decimal, Decimal) {
+        self.asks.first().copied().unwrap_or_default()
+    }
 }
 
 impl Engine {
@@ -43,6 +56,25 @@ impl Engine {
 
     pub fn balances(&self, account: &str) -> BTreeMap<String, Balance> {
         self.accounts.get(account).map(|account| account.balances().clone()).unwrap_or_default()
+    }
+
+    /// What an account holds, by symbol; of futures.
+    pub fn positions(&self, account: &str) -> impl Iterator<Item = (&str, Position)> {
+        self.markets.iter().map(move |(symbol, market)| (symbol.as_str(), market.position(account)))
+    }
+
+    /// What an account must have for its positions and orders on a symbol.
+    pub fn margin(&self, account: &str, symbol: &str) -> Margin {
+        self.markets.get(symbol).map(|market| market.margin(account, None)).unwrap_or_default()
+    }
+
+    /// What an account may still use, or take out.
+    pub fn available(&self, account: &str) -> Decimal {
+        let margins = self.markets.values().map(|market| market.margin(account, None));
+        let all = margins.fold(Margin::default(), |sum, margin| sum.and(&margin));
+        let wallet = self.accounts.get(account).into_iter().flat_map(|account| account.balances().values());
+        let wallet = wallet.fold(Decimal::ZERO, |sum, balance| add(sum, balance.free));
+        sub(add(wallet, all.unrealized), all.initial())
     }
 
     pub fn last_price(&self, symbol: &str) -> Option<Decimal> {
@@ -81,9 +113,15 @@ impl Engine {
         Some(depth)
     }
 
-    /// What there is of each asset: with the accounts, and kept by the exchange.
+    /// What there is of each asset: with the accounts, and kept by the exchange, less what positions were opened for.
     pub fn supply(&self) -> BTreeMap<String, Decimal> {
         let mut supply = self.fees.clone();
+        for market in self.markets.values() {
+            for position in market.positions.values() {
+                let sum = supply.entry(market.symbol.quote.clone()).or_default();
+                *sum = sub(*sum, position.cost);
+            }
+        }
         for (asset, balance) in self.accounts.values().flat_map(|account| account.balances()) {
             let sum = supply.entry(asset.clone()).or_default();
             *sum = add(*sum, add(balance.free, balance.locked));

@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use super::book::Book;
 use super::event::Trade;
 use super::order::{Order, OrderType, Side};
-use super::symbol::{Symbol, SymbolStatus};
+use super::position::Position;
+use super::symbol::{Product, Symbol, SymbolStatus};
 use crate::amount::{add, mul, sub};
 use crate::limits::{AVERAGE_MINUTES, TRADES_KEPT};
 
@@ -17,6 +18,7 @@ use crate::limits::{AVERAGE_MINUTES, TRADES_KEPT};
 /// is open and not working.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
+    pub(crate) product: Product,
     pub(crate) symbol: Symbol,
     pub(crate) status: SymbolStatus,
     pub(crate) open: BTreeMap<u64, Order>,
@@ -27,14 +29,21 @@ pub(crate) struct Market {
     by_client_id: BTreeMap<(String, String), u64>,
     pub(crate) last_price: Decimal,
     pub(crate) trades: VecDeque<Trade>,
+    /// Of futures, by account.
+    pub(crate) positions: BTreeMap<String, Position>,
+    /// Accounts whose position may be another than was told.
+    pub(crate) moved: BTreeSet<String>,
+    /// When all open orders of an account end unless it says again that it is there.
+    pub(crate) countdowns: BTreeMap<String, i64>,
     order_ids: u64,
     trade_ids: u64,
     match_ids: u64,
 }
 
 impl Market {
-    pub(crate) fn new(symbol: Symbol) -> Market {
+    pub(crate) fn new(product: Product, symbol: Symbol) -> Market {
         Market {
+            product,
             status: SymbolStatus::Trading,
             open: BTreeMap::new(),
             book: Book::default(),
@@ -42,6 +51,9 @@ impl Market {
             by_client_id: BTreeMap::new(),
             last_price: symbol.opening_price,
             trades: VecDeque::new(),
+            positions: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            countdowns: BTreeMap::new(),
             order_ids: 0,
             trade_ids: 0,
             match_ids: 0,
@@ -161,7 +173,10 @@ impl Market {
     }
 
     /// What of `locked` is used up when `quantity` of `order` trades.
-    pub(crate) fn used(order: &Order, quantity: Decimal, quote: Decimal) -> Decimal {
+    pub(crate) fn used(product: Product, order: &Order, quantity: Decimal, quote: Decimal) -> Decimal {
+        if product == Product::Futures {
+            return Decimal::ZERO;
+        }
         match order.side {
             Side::Sell => quantity,
             Side::Buy if order.order_type.has_price() => mul(order.price, quantity),

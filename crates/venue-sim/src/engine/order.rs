@@ -59,6 +59,8 @@ words! {
         Gtc = "GTC",
         Ioc = "IOC",
         Fok = "FOK",
+        /// Of futures: it ends rather than take.
+        Gtx = "GTX",
     }
 }
 
@@ -100,6 +102,39 @@ words! {
         UnfilledIoc = "UNFILLED_IOC_QUANTITY_EXPIRED",
         UnfilledFok = "UNFILLED_FOK_ORDER_EXPIRED",
         InsufficientLiquidity = "INSUFFICIENT_LIQUIDITY",
+        /// Of futures: it only reduced, and there was no longer as much to reduce.
+        NothingToReduce = "NOTHING_TO_REDUCE",
+    }
+}
+
+words! {
+    /// Which price starts a stop of futures. The mark price is the last price, so that both are the same here.
+    WorkingType {
+        ContractPrice = "CONTRACT_PRICE",
+        MarkPrice = "MARK_PRICE",
+    }
+}
+
+/// What an order of futures says beyond others; nothing of spot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// It may make a position smaller, and nothing else.
+    pub reduce_only: bool,
+    /// A stop that closes all that there is when it is reached. It has no quantity before.
+    pub close_position: bool,
+    pub working_type: WorkingType,
+    /// Both prices are the same: it makes no difference.
+    pub price_protect: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            reduce_only: false,
+            close_position: false,
+            working_type: WorkingType::ContractPrice,
+            price_protect: false,
+        }
     }
 }
 
@@ -126,6 +161,7 @@ pub struct NewOrder {
     pub strategy_id: Option<i64>,
     /// A label of the caller.
     pub strategy_type: Option<i64>,
+    pub terms: Terms,
 }
 
 /// An order as the engine has it.
@@ -149,6 +185,7 @@ pub struct Order {
     pub self_trade_prevention: SelfTradePrevention,
     pub strategy_id: Option<i64>,
     pub strategy_type: Option<i64>,
+    pub terms: Terms,
     pub status: OrderStatus,
     /// What has been traded, in the base asset.
     pub executed: Decimal,
@@ -158,7 +195,7 @@ pub struct Order {
     pub prevented: Decimal,
     pub prevented_match_id: Option<u64>,
     pub expiry_reason: Option<ExpiryReason>,
-    /// What is set aside for it: the quote asset for a buy, the base asset for a sell.
+    /// What is set aside for it: the quote asset for a buy, the base asset for a sell; of futures nothing.
     pub locked: Decimal,
     /// In the book, or has been there; false for a stop that waits.
     pub is_working: bool,
@@ -184,6 +221,7 @@ impl Order {
             self_trade_prevention: new.self_trade_prevention,
             strategy_id: new.strategy_id,
             strategy_type: new.strategy_type,
+            terms: new.terms,
             status: OrderStatus::New,
             executed: Decimal::ZERO,
             executed_quote: Decimal::ZERO,
@@ -196,6 +234,11 @@ impl Order {
             updated_ms: at_ms,
             working_ms: None,
         }
+    }
+
+    /// It may not take what rests.
+    pub fn only_makes(&self) -> bool {
+        self.order_type == OrderType::LimitMaker || self.time_in_force == TimeInForce::Gtx
     }
 
     /// What may still trade, in the base asset.

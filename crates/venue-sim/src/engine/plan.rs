@@ -1,5 +1,7 @@
 //! What an order would do in a book, before anything is done.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::account::HOUSE;
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) quote: Decimal,
     /// What the order still wanted when it met one of its own account and expired, in the base asset.
     pub(crate) prevented: Decimal,
+    /// What each account that was there first trades.
+    makers: BTreeMap<String, Decimal>,
 }
 
 impl Plan {
@@ -45,7 +49,7 @@ impl Plan {
             }
             for maker in ids {
                 let wanted = plan.wanted(order, price, market.symbol.lot.step);
-                if wanted.is_zero() || plan.meet(order, &market.open[maker], price, wanted).is_none() {
+                if wanted.is_zero() || plan.meet(order, market, *maker, price, wanted).is_none() {
                     return plan;
                 }
             }
@@ -63,7 +67,15 @@ impl Plan {
     }
 
     /// One step more; nothing when there can be no further one.
-    fn meet(&mut self, order: &Order, maker: &Order, price: Decimal, wanted: Decimal) -> Option<()> {
+    fn meet(
+        &mut self,
+        order: &Order,
+        market: &Market,
+        maker: u64,
+        price: Decimal,
+        wanted: Decimal,
+    ) -> Option<()> {
+        let maker = &market.open[&maker];
         let mode = order.self_trade_prevention;
         let is_own = maker.account == order.account && order.account != HOUSE;
         if is_own && mode != SelfTradePrevention::None {
@@ -74,11 +86,26 @@ impl Plan {
             self.prevented = wanted;
             return None;
         }
-        let quantity = wanted.min(maker.remaining());
+        let quantity = wanted.min(self.offered(maker, market));
+        if quantity.is_zero() {
+            return Some(());
+        }
+        let traded = self.makers.entry(maker.account.clone()).or_default();
+        *traded = add(*traded, quantity);
         self.steps.push(Step::Trade { maker: maker.id, price, quantity });
         self.quantity = add(self.quantity, quantity);
         self.quote = add(self.quote, mul(price, quantity));
         Some(())
+    }
+
+    /// What an order that was there first still trades: if it only reduces, no more than is left of the position then.
+    fn offered(&self, maker: &Order, market: &Market) -> Decimal {
+        if !maker.terms.reduce_only {
+            return maker.remaining();
+        }
+        let traded = self.makers.get(&maker.account).copied().unwrap_or_default();
+        let left = sub(market.position(&maker.account).closed_by(maker.side), traded);
+        maker.remaining().min(left.max(Decimal::ZERO))
     }
 }
 

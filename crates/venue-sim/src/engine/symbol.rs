@@ -15,6 +15,16 @@ words! {
     }
 }
 
+words! {
+    /// What is traded.
+    Product {
+        /// Assets, for money that is there.
+        Spot = "spot",
+        /// Contracts without an end, on margin, in one-way mode.
+        Futures = "futures",
+    }
+}
+
 /// A symbol and its filters, named as in Binance's.
 #[derive(Clone, Debug)]
 pub struct Symbol {
@@ -33,7 +43,7 @@ pub struct Symbol {
     pub notional_min: Decimal,
     /// NOTIONAL, not applied to market orders.
     pub notional_max: Decimal,
-    /// PERCENT_PRICE_BY_SIDE.
+    /// PERCENT_PRICE_BY_SIDE; of futures PERCENT_PRICE.
     pub percent: PercentBySide,
     /// MAX_NUM_ORDERS: open orders of an account.
     pub orders_max: usize,
@@ -67,6 +77,26 @@ impl Symbol {
     /// ETHUSDT, with the filters that it has at Binance.
     pub fn ethusdt() -> Symbol {
         Symbol::spot("ETH", "USDT", 3_000, (1, 2), (1, 4), 90_000)
+    }
+
+    /// The perpetual contracts on both, with filters as at Binance.
+    pub fn futures() -> Vec<Symbol> {
+        vec![
+            Symbol::perpetual("BTC", 60_000, (1, 1), (1, 3), 1_000),
+            Symbol::perpetual("ETH", 3_000, (1, 2), (1, 3), 10_000),
+        ]
+    }
+
+    fn perpetual(base: &str, opening: i64, tick: (i64, u32), step: (i64, u32), lot_max: i64) -> Symbol {
+        let (up, down) = (Decimal::new(105, 2), Decimal::new(95, 2));
+        let spot = Symbol::spot(base, "USDT", opening, tick, step, lot_max);
+        Symbol {
+            market_lot: Range { max: Decimal::from(lot_max / 8), ..spot.lot },
+            notional_max: spot.price.max * spot.lot.max,
+            percent: PercentBySide { bid_up: up, bid_down: down, ask_up: up, ask_down: down },
+            algo_orders_max: 10,
+            ..spot
+        }
     }
 
     /// `tick` and `step` are digits and places.

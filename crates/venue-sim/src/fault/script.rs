@@ -57,7 +57,8 @@ pub struct RequestMatch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventMatch {
-    /// `executionReport`, `outboundAccountPosition` or `balanceUpdate`.
+    /// `executionReport`, `outboundAccountPosition` or `balanceUpdate`; of futures `ORDER_TRADE_UPDATE`, `ACCOUNT_UPDATE`
+    /// or `ACCOUNT_CONFIG_UPDATE`.
     pub event: Option<String>,
     /// Of an execution report: `NEW`, `TRADE`, `CANCELED` …
     pub execution: Option<String>,

@@ -60,13 +60,14 @@ pub async fn serve(
 ) -> io::Result<()> {
     let venue = Venue::new(options, clock());
     let hub = Arc::new(Hub::new(venue, clock));
-    let doors = Router::new()
-        .route("/ws-api/v3", get(socket::api))
-        .route("/ws", get(socket::raw))
-        .route("/ws/{*streams}", get(socket::raw))
-        .route("/stream", get(socket::combined))
-        .fallback(rest::answer)
-        .with_state(hub.clone());
+    let mut doors = Router::new().route("/ws-api/v3", get(socket::api));
+    for prefix in socket::PREFIXES {
+        doors = doors
+            .route(&format!("{prefix}/ws"), get(socket::raw))
+            .route(&format!("{prefix}/ws/{{*streams}}"), get(socket::raw))
+            .route(&format!("{prefix}/stream"), get(socket::combined));
+    }
+    let doors = doors.fallback(rest::answer).with_state(hub.clone());
     let operator = control::router(hub.clone());
     let result = tokio::select! {
         biased;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, RawQuery, State};
+use axum::http::Uri;
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, interval_at, sleep};
 
 use super::Address;
 use super::hub::Hub;
+use crate::engine::Product;
 use crate::fault::{Answer, RequestAct};
 use crate::limits::{BODY_BYTES_MAX, CONNECTION_AGE_MAX, PING_INTERVAL, REQUESTS_IN_FLIGHT_MAX};
 use crate::venue::{Body, Call, Frame, Reply};
@@ -38,31 +40,55 @@ pub(super) async fn api(
     })
 }
 
-/// Market streams by name, `/ws/btcusdt@trade`; more come by request.
+/// What the paths of the streams of futures begin with, and all paths of streams. Clients of futures have one for each
+/// kind of stream; every stream is on each.
+const FUTURES: &str = "/fstream";
+pub(super) const PREFIXES: [&str; 5] =
+    ["", "/fstream", "/fstream/public", "/fstream/market", "/fstream/private"];
+
+fn product(uri: &Uri) -> Product {
+    if uri.path().starts_with(FUTURES) { Product::Futures } else { Product::Spot }
+}
+
+/// Market streams by name, `/ws/btcusdt@trade`, of futures those of accounts too, also as `/ws?listenKey=…`; more come by
+/// request.
 pub(super) async fn raw(
     State(hub): State<Arc<Hub>>,
+    uri: Uri,
     streams: Option<Path<String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let streams = streams.map(|Path(streams)| streams).unwrap_or_default();
-    listen(hub, false, streams, upgrade)
+    let by_query = uri.query().and_then(|query| value(query, "listenKey=")).map(str::to_owned);
+    let streams = streams.map(|Path(streams)| streams).or(by_query).unwrap_or_default();
+    listen(hub, product(&uri), false, streams, upgrade)
 }
 
 /// Market streams, each in an envelope: `/stream?streams=btcusdt@trade/ethusdt@trade`.
 pub(super) async fn combined(
     State(hub): State<Arc<Hub>>,
+    uri: Uri,
     RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let streams = query.split('&').find_map(|pair| pair.strip_prefix("streams="));
-    listen(hub, true, streams.unwrap_or_default().to_owned(), upgrade)
+    let streams = value(&query, "streams=");
+    listen(hub, product(&uri), true, streams.unwrap_or_default().to_owned(), upgrade)
 }
 
-fn listen(hub: Arc<Hub>, is_combined: bool, streams: String, upgrade: WebSocketUpgrade) -> Response {
+fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name))
+}
+
+fn listen(
+    hub: Arc<Hub>,
+    product: Product,
+    is_combined: bool,
+    streams: String,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade.max_message_size(BODY_BYTES_MAX).on_upgrade(move |socket| async move {
         let names: Vec<&str> = streams.split('/').filter(|name| !name.is_empty()).collect();
-        let linked = hub.link(|venue, now_ms| venue.listen(now_ms, is_combined, &names));
+        let linked = hub.link(|venue, now_ms| venue.listen(now_ms, product, is_combined, &names));
         let Some((id, frames)) = linked else { return };
         let instructed = hub.clone();
         let instruct = move |text: String| {

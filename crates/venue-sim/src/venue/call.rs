@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Venue;
-use crate::api::{Door, Operation, Security, by_method, by_path, is_path, run};
+use crate::api::{Door, FUTURES_PATH, Operation, Security, by_method, by_path, is_path, run};
+use crate::engine::Product;
 use crate::fault::{Answer, RequestAct, RequestFacts};
 use crate::identity::{ACCOUNT, API_KEY, ED25519_API_KEY, ED25519_PUBLIC_KEY, SECRET};
 use crate::ledger::RequestRow;
 use crate::limits::{AHEAD_MS_MAX, RECEIVE_WINDOW_MS_DEFAULT, RECEIVE_WINDOW_MS_MAX};
 use crate::params::Params;
-use crate::rate::ORDER_INTERVALS;
 use crate::refusal::Refusal;
 pub(crate) use crate::signature::Scheme;
 use crate::signature::payload;
@@ -36,6 +36,7 @@ impl Key {
 
 /// Who was let in, with what.
 pub(crate) struct Visitor<'a> {
+    pub(crate) product: Product,
     pub(crate) params: &'a Params,
     /// Of a signed request.
     pub(crate) key: Option<&'static Key>,
@@ -52,6 +53,7 @@ impl Visitor<'_> {
 /// A request as it came.
 #[derive(Debug)]
 pub struct Call {
+    product: Product,
     address: String,
     /// Method and path, or a method of the WebSocket API.
     name: String,
@@ -81,7 +83,9 @@ impl Call {
         body: &str,
         api_key: Option<&str>,
     ) -> Call {
+        let is_futures = path.starts_with(FUTURES_PATH);
         Call {
+            product: if is_futures { Product::Futures } else { Product::Spot },
             address: address.into(),
             name: format!("{method} {path}"),
             method: Some(method.into()),
@@ -100,6 +104,7 @@ impl Call {
         let params = Params::from_json(params);
         let sent = params.as_ref().ok();
         Call {
+            product: Product::Spot,
             address: address.into(),
             name: method.into(),
             method: None,
@@ -266,7 +271,8 @@ impl Venue {
             (Some(door), Ok(params)) => door.weight(params),
             _ => 1,
         };
-        self.usage.charge(&call.address, self.now_ms, weight)?;
+        let now_ms = self.now_ms;
+        self.segment_mut(call.product).usage.charge(&call.address, now_ms, weight)?;
         let door = call.door.ok_or_else(|| no_such_door(call))?;
         if self.in_maintenance && !door.operation.is_of_status() {
             return Err(Refusal::shutting_down());
@@ -274,6 +280,7 @@ impl Venue {
         let params = call.params.as_ref().map_err(Clone::clone)?;
         let key = match door.security {
             Security::Anybody | Security::Session => None,
+            Security::Keyed => Some(key_of(call)?),
             Security::Signed => Some(self.authenticate(arrival.arrived_ms, call, door, params)?),
         };
         let sent = params.names().count();
@@ -281,7 +288,8 @@ impl Venue {
         if read < sent {
             return Err(Refusal::unread(read, sent));
         }
-        run(self, door.operation, &Visitor { params, key, session: call.session })
+        let visitor = Visitor { product: call.product, params, key, session: call.session };
+        run(self, door.operation, &visitor)
     }
 
     /// Whose key it is. The timestamp is looked at as of the arrival, and again as of now, right before the engine.
@@ -321,13 +329,15 @@ impl Venue {
     }
 
     fn headers(&mut self, call: &Call) -> Vec<(&'static str, String)> {
-        let used = self.usage.weight(&call.address, self.now_ms).to_string();
+        let now_ms = self.now_ms;
+        let used = self.segment_mut(call.product).usage.weight(&call.address, now_ms).to_string();
         let mut headers = vec![("x-mbx-used-weight", used.clone()), ("x-mbx-used-weight-1m", used)];
         let counts = matches!(call.door, Some(door) if door.operation.counts_orders());
         if counts && let Ok(key) = key_of(call) {
-            let names = ["x-mbx-order-count-10s", "x-mbx-order-count-1d"];
-            let counts = self.order_counts(key.account);
-            headers.extend(names.into_iter().zip(counts.map(|count| count.to_string())));
+            let limits = self.allowance(call.product).orders();
+            let counts = self.order_counts(call.product, key.account);
+            let told = limits.iter().zip(counts);
+            headers.extend(told.map(|((interval, _), count)| (interval.header, count.to_string())));
         }
         headers
     }
@@ -344,17 +354,15 @@ impl Venue {
 
     fn rate_limits(&mut self, call: &Call) -> Value {
         let counts = matches!(call.door, Some(door) if door.operation.counts_orders());
-        let mut rows = if counts {
-            crate::api::order_limits(self, ACCOUNT)
-        } else {
-            Vec::with_capacity(ORDER_INTERVALS.len())
-        };
+        let mut rows =
+            if counts { crate::api::order_limits(self, call.product, ACCOUNT) } else { Vec::new() };
+        let (limit, now_ms) = (self.allowance(call.product).weight_per_minute, self.now_ms);
         rows.push(json!({
             "rateLimitType": "REQUEST_WEIGHT",
             "interval": "MINUTE",
             "intervalNum": 1,
-            "limit": self.usage.allowance.weight_per_minute,
-            "count": self.usage.weight(&call.address, self.now_ms),
+            "limit": limit,
+            "count": self.segment_mut(call.product).usage.weight(&call.address, now_ms),
         }));
         Value::Array(rows)
     }

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{Frame, Venue};
-use crate::amount::show;
-use crate::api::levels;
-use crate::engine::{Depth, Engine, Trade};
+use super::{Frame, PRODUCTS, Venue};
+use crate::api::{futures, wire};
+use crate::engine::{Depth, Engine, Product, Trade};
 
 /// Between two messages of a depth stream, as at Binance by default.
 const DEPTH_INTERVAL_MS: i64 = 1000;
@@ -22,8 +21,9 @@ pub(crate) struct Listener {
 }
 
 /// All listeners, and what was told them last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Feed {
+    product: Product,
     listeners: BTreeMap<u64, Listener>,
     frames: Vec<(u64, Frame)>,
     /// Best bid and ask with their quantities, by symbol.
@@ -33,42 +33,53 @@ pub(crate) struct Feed {
     depths_next_ms: i64,
 }
 
+/// Levels that changed, and what was told before.
+#[derive(Debug)]
+pub(crate) struct DepthChange<'a> {
+    pub(crate) symbol: &'a str,
+    /// The last update id that was told.
+    pub(crate) before: u64,
+    pub(crate) changes: &'a Depth,
+}
+
 impl Feed {
+    pub(crate) fn new(product: Product) -> Feed {
+        Feed {
+            product,
+            listeners: BTreeMap::new(),
+            frames: Vec::new(),
+            quotes: BTreeMap::new(),
+            update_ids: BTreeMap::new(),
+            depths_next_ms: 0,
+        }
+    }
+
     pub(crate) fn tell_trade(&mut self, trade: &Trade, now_ms: i64) {
-        let message = json!({
-            "e": "trade",
-            "E": now_ms,
-            "s": trade.symbol,
-            "t": trade.id,
-            "p": show(trade.price),
-            "q": show(trade.quantity),
-            "T": trade.at_ms,
-            "m": trade.is_buyer_maker,
-            "M": true,
-        });
-        self.tell(&format!("{}@trade", trade.symbol.to_lowercase()), &message);
+        let symbol = trade.symbol.to_lowercase();
+        match self.product {
+            Product::Spot => self.tell(&format!("{symbol}@trade"), &wire::trade_message(trade, now_ms)),
+            Product::Futures => {
+                self.tell(&format!("{symbol}@trade"), &futures::trade_message(trade, now_ms));
+                self.tell(&format!("{symbol}@aggTrade"), &futures::aggregate_message(trade, now_ms));
+            }
+        }
     }
 
     /// Tells the best quotes that are others than before.
-    pub(crate) fn tell_quotes(&mut self, engine: &Engine) {
+    pub(crate) fn tell_quotes(&mut self, engine: &Engine, now_ms: i64) {
         if self.listeners.is_empty() {
             return;
         }
         for (symbol, _) in engine.symbols() {
-            let Depth { update_id, bids, asks } = engine.depth(&symbol.name, 1).unwrap_or_default();
-            let best = [bids.first().copied().unwrap_or_default(), asks.first().copied().unwrap_or_default()];
+            let depth = engine.depth(&symbol.name, 1).unwrap_or_default();
+            let best = [depth.best_bid(), depth.best_ask()];
             if self.quotes.insert(symbol.name.clone(), best) == Some(best) {
                 continue;
             }
-            let [(bid, bid_quantity), (ask, ask_quantity)] = best;
-            let message = json!({
-                "u": update_id,
-                "s": symbol.name,
-                "b": show(bid),
-                "B": show(bid_quantity),
-                "a": show(ask),
-                "A": show(ask_quantity),
-            });
+            let message = match self.product {
+                Product::Spot => wire::quote_message(&symbol.name, &depth),
+                Product::Futures => futures::quote_message(&symbol.name, &depth, now_ms),
+            };
             self.tell(&format!("{}@bookTicker", symbol.name.to_lowercase()), &message);
         }
     }
@@ -86,20 +97,17 @@ impl Feed {
             if changes.bids.is_empty() && changes.asks.is_empty() {
                 continue;
             }
-            let message = json!({
-                "e": "depthUpdate",
-                "E": now_ms,
-                "s": symbol,
-                "U": before + 1,
-                "u": changes.update_id,
-                "b": levels(&changes.bids),
-                "a": levels(&changes.asks),
-            });
+            let change = DepthChange { symbol: &symbol, before, changes: &changes };
+            let message = match self.product {
+                Product::Spot => wire::depth_message(&change, now_ms),
+                Product::Futures => futures::depth_message(&change, now_ms),
+            };
             self.tell(&format!("{}@depth", symbol.to_lowercase()), &message);
         }
     }
 
-    fn tell(&mut self, stream: &str, message: &Value) {
+    /// Tells everybody who listens to a stream.
+    pub(crate) fn tell(&mut self, stream: &str, message: &Value) {
         let listening = self.listeners.iter().filter(|(_, listener)| listener.streams.contains(stream));
         self.frames.extend(listening.map(|(id, listener)| {
             let text = if listener.is_combined {
@@ -120,6 +128,15 @@ impl Feed {
         }));
     }
 
+    /// Closes whoever listens to a stream.
+    pub(crate) fn close(&mut self, stream: &str) {
+        let listens = |listener: &Listener| listener.streams.contains(stream);
+        let closed: Vec<u64> =
+            self.listeners.iter().filter(|(_, listener)| listens(listener)).map(|(id, _)| *id).collect();
+        self.listeners.retain(|_, listener| !listens(listener));
+        self.frames.extend(closed.into_iter().map(|id| (id, Frame::Close)));
+    }
+
     pub(crate) fn close_all(&mut self) {
         let ids = std::mem::take(&mut self.listeners).into_keys();
         self.frames.extend(ids.map(|id| (id, Frame::Close)));
@@ -135,13 +152,13 @@ impl Feed {
 }
 
 impl Venue {
-    /// A connection to the market streams was made: its id. `streams` are names as `btcusdt@trade`; one that there is
-    /// not says nothing, as at Binance.
-    pub fn listen(&mut self, now_ms: i64, is_combined: bool, streams: &[&str]) -> u64 {
+    /// A connection to the market streams was made: its id. `streams` are names as `btcusdt@trade`, of futures listen
+    /// keys too; one that there is not says nothing, as at Binance.
+    pub fn listen(&mut self, now_ms: i64, product: Product, is_combined: bool, streams: &[&str]) -> u64 {
         self.advance(now_ms);
         let id = self.new_connection();
         let streams = streams.iter().map(|stream| (*stream).to_owned()).collect();
-        self.feed.listeners.insert(id, Listener { is_combined, streams });
+        self.segment_mut(product).feed.listeners.insert(id, Listener { is_combined, streams });
         id
     }
 
@@ -151,7 +168,11 @@ impl Venue {
             return json!({"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"});
         };
         let request_id = request["id"].clone();
-        let Some(listener) = self.feed.listeners.get_mut(&id) else { return Value::Null };
+        let is_there = |product: &Product| self.segment(*product).feed.listeners.contains_key(&id);
+        let Some(product) = PRODUCTS.into_iter().find(is_there) else { return Value::Null };
+        let Some(listener) = self.segment_mut(product).feed.listeners.get_mut(&id) else {
+            return Value::Null;
+        };
         let names = request["params"].as_array().into_iter().flatten();
         let names = names.filter_map(Value::as_str).map(str::to_owned);
         let result = match request["method"].as_str() {

@@ -7,41 +7,44 @@
 mod call;
 mod control;
 mod feed;
+mod listen_key;
+mod segment;
 mod session;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use call::{Arrival, Body, Call, Reply};
 pub(crate) use call::{Scheme, Visitor};
+pub(crate) use feed::DepthChange;
+pub use segment::Listing;
 pub use session::Frame;
 pub(crate) use session::{Logon, Subscription};
 
 use crate::candle::Candles;
 use crate::chance::Chance;
-use crate::engine::{Command, Commission, Engine, Event, NewOrder, Outcome, Rejection, Symbol};
+use crate::engine::{Command, Engine, NewOrder, Outcome, Product, Rejection};
 use crate::fault::Faults;
-use crate::house::{House, Quoting, withdrawal};
-use crate::identity::{ACCOUNT, DEPOSITS};
+use crate::house::Quoting;
+use crate::identity::{DEPOSITS, FUTURES_DEPOSITS};
 use crate::ledger::Ledger;
-use crate::rate::{Allowance, Usage};
+use crate::rate::Allowance;
 use crate::refusal::Refusal;
-use crate::view::{Lagging, View, is_of_house};
+use crate::view::View;
+use listen_key::ListenKeys;
+use segment::{Audience, Segment};
 
 /// What an exchange begins with.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Decides the house's prices, what it makes up (client order ids), and faults that are left to chance.
     pub seed: u64,
-    pub symbols: Vec<Symbol>,
-    pub commission: Commission,
+    pub spot: Listing,
+    pub futures: Listing,
     /// How the house quotes; without, nobody does.
     pub quoting: Option<Quoting>,
-    pub allowance: Allowance,
     /// How much later than the engine the queries of orders, open orders and the account know.
     pub memory_lag_ms: i64,
     /// The same of the listings of orders and trades.
@@ -52,10 +55,9 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             seed: 0,
-            symbols: vec![Symbol::btcusdt(), Symbol::ethusdt()],
-            commission: Commission::default(),
+            spot: Listing::spot(),
+            futures: Listing::futures(),
             quoting: Some(Quoting::default()),
-            allowance: Allowance::default(),
             memory_lag_ms: 0,
             database_lag_ms: 0,
         }
@@ -67,7 +69,24 @@ enum Stream {
     House = 1,
     Faults = 2,
     Names = 3,
+    ListenKeys = 4,
+    FuturesHouse = 5,
 }
+
+impl Stream {
+    fn of_house(product: Product) -> Stream {
+        match product {
+            Product::Spot => Stream::House,
+            Product::Futures => Stream::FuturesHouse,
+        }
+    }
+
+    fn chance(self, seed: u64) -> Chance {
+        Chance::new(seed, self as u64)
+    }
+}
+
+const PRODUCTS: [Product; 2] = [Product::Spot, Product::Futures];
 
 /// The exchange.
 #[derive(Debug)]
@@ -78,79 +97,79 @@ pub struct Venue {
     /// How far its clock is ahead of the one that it is told.
     skew_ms: i64,
     in_maintenance: bool,
-    engine: Engine,
-    house: Option<House>,
     names: Chance,
-    usage: Usage,
     faults: Faults,
     ledger: Ledger,
     /// Since when there are candles.
     begun_ms: i64,
-    candles: Candles,
-    truth: View,
-    memory: Lagging,
-    database: Lagging,
+    spot: Segment,
+    futures: Segment,
+    /// Who listens to accounts of spot, and of futures.
     sessions: session::Sessions,
-    stream: stream::UserStream,
-    feed: feed::Feed,
+    listen_keys: ListenKeys,
 }
 
 impl Venue {
     /// `now_ms` is the wall clock, in milliseconds since 1970.
     pub fn new(options: Options, now_ms: i64) -> Venue {
-        let chance = |stream: Stream| Chance::new(options.seed, stream as u64);
+        let seed = options.seed;
+        let lags_ms = [options.memory_lag_ms, options.database_lag_ms];
         let mut venue = Venue {
-            seed: options.seed,
+            seed,
             now_ms,
             skew_ms: 0,
             in_maintenance: false,
-            engine: Engine::new(options.symbols, &[ACCOUNT], options.commission),
-            house: options.quoting.map(|quoting| House::new(quoting, chance(Stream::House))),
-            names: chance(Stream::Names),
-            usage: Usage::new(options.allowance),
-            faults: Faults::new(chance(Stream::Faults)),
+            names: Stream::Names.chance(seed),
+            faults: Faults::new(Stream::Faults.chance(seed)),
             ledger: Ledger::default(),
             begun_ms: now_ms,
-            candles: Candles::default(),
-            truth: View::new(),
-            memory: Lagging::new(options.memory_lag_ms),
-            database: Lagging::new(options.database_lag_ms),
+            spot: Segment::new(Product::Spot, options.spot, lags_ms),
+            futures: Segment::new(Product::Futures, options.futures, lags_ms),
             sessions: session::Sessions::default(),
-            stream: stream::UserStream::default(),
-            feed: feed::Feed::default(),
+            listen_keys: ListenKeys::new(Stream::ListenKeys.chance(seed)),
         };
-        for (asset, amount) in DEPOSITS {
-            let change = Decimal::from(amount);
-            let deposit = Command::Transfer { account: ACCOUNT.into(), asset: asset.into(), change };
-            venue.engine.apply(now_ms, deposit).expect("anybody may pay in");
-        }
-        // What the account begins with is known from the beginning.
-        for event in venue.engine.take_events() {
-            let event = Arc::new(event);
-            venue.truth.learn(&event);
-            venue.memory.tell(i64::MIN / 2, &event);
-            venue.database.tell(i64::MIN / 2, &event);
+        venue.spot.endow(now_ms, &DEPOSITS);
+        venue.futures.endow(now_ms, &FUTURES_DEPOSITS);
+        if let Some(quoting) = options.quoting {
+            venue.quote(quoting);
         }
         venue.advance(now_ms);
         venue
     }
 
-    /// Time has come so far: the house quotes, what was held back is told. Never goes back.
+    /// Time has come so far: the house quotes, countdowns end, what was held back is told. Never goes back.
     pub fn advance(&mut self, now_ms: i64) {
         self.now_ms = self.now_ms.max(now_ms + self.skew_ms);
-        if self.house.as_mut().is_some_and(|house| house.is_due(now_ms)) {
-            let symbols: Vec<Symbol> = self.engine.symbols().map(|(symbol, _)| symbol.clone()).collect();
-            for symbol in symbols {
-                let quotes = self.house.as_mut().map(|house| house.quotes(&symbol)).unwrap_or_default();
-                for command in quotes {
-                    // A market that is closed takes none; the first time there is nothing to withdraw.
-                    let _refused = self.engine.apply(self.now_ms, command);
-                }
-            }
-            self.spread();
+        for key in self.listen_keys.take_ended(self.now_ms) {
+            let event = json!({"e": "listenKeyExpired", "E": self.now_ms, "listenKey": key});
+            self.futures.feed.tell(&key, &event);
         }
-        self.stream.tell_due(self.now_ms, &mut self.sessions);
-        self.feed.tell_depths(self.now_ms, &mut self.engine);
+        for product in PRODUCTS {
+            let own_ms = self.now_ms;
+            self.segment_mut(product).advance(now_ms, own_ms);
+            self.spread(product);
+        }
+        self.spot.tell_due(self.now_ms, Audience::Sessions(&mut self.sessions));
+        self.futures.tell_due(self.now_ms, Audience::KeyHolders(&self.listen_keys));
+        for product in PRODUCTS {
+            let own_ms = self.now_ms;
+            let Segment { feed, engine, .. } = self.segment_mut(product);
+            feed.tell_depths(own_ms, engine);
+        }
+    }
+
+    pub(crate) fn segment(&self, product: Product) -> &Segment {
+        match product {
+            Product::Spot => &self.spot,
+            Product::Futures => &self.futures,
+        }
+    }
+
+    pub(crate) fn segment_mut(&mut self, product: Product) -> &mut Segment {
+        match product {
+            Product::Spot => &mut self.spot,
+            Product::Futures => &mut self.futures,
+        }
     }
 
     /// By the clock of the exchange.
@@ -162,99 +181,92 @@ impl Venue {
         self.in_maintenance
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+    pub(crate) fn engine(&self, product: Product) -> &Engine {
+        &self.segment(product).engine
     }
 
-    pub(crate) fn memory(&mut self) -> &View {
-        self.memory.at(self.now_ms)
+    pub(crate) fn memory(&mut self, product: Product) -> &View {
+        let now_ms = self.now_ms;
+        self.segment_mut(product).memory.at(now_ms)
     }
 
-    pub(crate) fn database(&mut self) -> &View {
-        self.database.at(self.now_ms)
+    pub(crate) fn database(&mut self, product: Product) -> &View {
+        let now_ms = self.now_ms;
+        self.segment_mut(product).database.at(now_ms)
     }
 
-    pub(crate) fn candles(&self) -> &Candles {
-        &self.candles
+    pub(crate) fn candles(&self, product: Product) -> &Candles {
+        &self.segment(product).candles
     }
 
     pub(crate) fn begun_ms(&self) -> i64 {
         self.begun_ms
     }
 
-    pub(crate) fn allowance(&self) -> Allowance {
-        self.usage.allowance
+    pub(crate) fn allowance(&self, product: Product) -> Allowance {
+        self.segment(product).usage.allowance
     }
 
-    pub(crate) fn order_counts(&mut self, account: &str) -> [u32; 2] {
-        self.usage.orders(account, self.now_ms)
+    pub(crate) fn order_counts(&mut self, product: Product, account: &str) -> [u32; 2] {
+        let now_ms = self.now_ms;
+        self.segment_mut(product).usage.orders(account, now_ms)
     }
 
-    pub(crate) fn count_order(&mut self, account: &str) -> Result<(), Refusal> {
-        self.usage.count_order(account, self.now_ms)
+    pub(crate) fn count_order(&mut self, visitor: &Visitor<'_>) -> Result<(), Refusal> {
+        let now_ms = self.now_ms;
+        self.segment_mut(visitor.product).usage.count_order(visitor.account(), now_ms)
     }
 
     pub(crate) fn draw_client_order_id(&mut self) -> String {
         self.names.client_order_id()
     }
 
+    pub(crate) fn listen_keys(&mut self) -> &mut ListenKeys {
+        &mut self.listen_keys
+    }
+
     /// Whether an order passes the filters.
-    pub(crate) fn examine(&self, order: &NewOrder) -> Result<(), Rejection> {
-        self.engine.examine(self.now_ms, order)
+    pub(crate) fn examine(&self, product: Product, order: &NewOrder) -> Result<(), Rejection> {
+        self.engine(product).examine(self.now_ms, order)
     }
 
     /// Has the engine do something, and tells everybody what happened.
-    pub(crate) fn command(&mut self, command: Command) -> Result<Outcome, Rejection> {
-        let outcome = self.engine.apply(self.now_ms, command);
-        self.spread();
+    pub(crate) fn command(&mut self, product: Product, command: Command) -> Result<Outcome, Rejection> {
+        let now_ms = self.now_ms;
+        let outcome = self.segment_mut(product).engine.apply(now_ms, command);
+        self.spread(product);
         outcome
     }
 
-    /// Passes on what the engine tells.
-    fn spread(&mut self) {
-        for event in self.engine.take_events() {
-            if let Event::Trade(trade) = &event {
-                self.candles.learn(trade);
-                self.feed.tell_trade(trade, self.now_ms);
-                continue;
-            }
-            if is_of_house(&event) {
-                continue;
-            }
-            self.count_fill(&event);
-            let event = Arc::new(event);
-            self.truth.learn(&event);
-            self.memory.tell(self.now_ms, &event);
-            self.database.tell(self.now_ms, &event);
-            self.stream.tell(self.now_ms, &event, &mut self.faults, &mut self.sessions);
-        }
-        self.feed.tell_quotes(&self.engine);
+    fn spread(&mut self, product: Product) {
+        let (segment, audience) = match product {
+            Product::Spot => (&mut self.spot, Audience::Sessions(&mut self.sessions)),
+            Product::Futures => (&mut self.futures, Audience::KeyHolders(&self.listen_keys)),
+        };
+        segment.spread(self.now_ms, &mut self.faults, audience);
     }
 
-    /// An order with its first fill is no unfilled order any longer.
-    fn count_fill(&mut self, event: &Event) {
-        if let Event::Report(report) = event
-            && let Some(fill) = &report.fill
-            && fill.quantity == report.order.executed
-        {
-            self.usage.filled(&fill.account, self.now_ms);
+    fn quote(&mut self, quoting: Quoting) {
+        let seed = self.seed;
+        for product in PRODUCTS {
+            let chance = Stream::of_house(product).chance(seed);
+            self.segment_mut(product).quote(quoting, chance);
         }
     }
 
     fn stop_quoting(&mut self) {
-        self.house = None;
-        let symbols: Vec<Symbol> = self.engine.symbols().map(|(symbol, _)| symbol.clone()).collect();
-        for symbol in symbols {
-            // A market that is closed keeps them.
-            let _refused = self.engine.apply(self.now_ms, withdrawal(&symbol));
+        let now_ms = self.now_ms;
+        for product in PRODUCTS {
+            self.segment_mut(product).stop_quoting(now_ms);
+            self.spread(product);
         }
-        self.spread();
     }
 
     /// What goes out to connections now, in order.
     pub fn take_frames(&mut self) -> Vec<(u64, Frame)> {
         let mut frames = self.sessions.take_frames();
-        frames.extend(self.feed.take_frames());
+        frames.extend(self.spot.feed.take_frames());
+        frames.extend(self.futures.feed.take_frames());
         frames
     }
 }
@@ -262,7 +274,7 @@ impl Venue {
 /// Balances by name, as the ledger shows them.
 fn shown_balances(engine: &Engine, account: &str) -> BTreeMap<String, Value> {
     let shown = |balance: crate::engine::Balance| {
-        serde_json::json!({
+        json!({
             "free": crate::amount::show(balance.free),
             "locked": crate::amount::show(balance.locked),
         })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::stream::Listeners;
 use super::{Venue, Visitor};
 use crate::limits::CONNECTION_WEIGHT;
 use crate::refusal::Refusal;
@@ -59,30 +60,11 @@ impl Sessions {
         self.open.get(&id)
     }
 
-    /// Tells everybody who listens to an account.
-    pub(crate) fn tell(&mut self, account: &str, event: &Value) {
-        for (id, session) in &self.open {
-            for (subscription, wanted) in &session.subscriptions {
-                if wanted.account == account {
-                    let text = json!({"subscriptionId": subscription, "event": event}).to_string();
-                    self.frames.push((*id, Frame::Text(text)));
-                }
-            }
-        }
-    }
-
-    /// Closes the connections that listen to an account.
-    pub(crate) fn close_listeners(&mut self, account: &str) {
-        let listens =
-            |session: &Session| session.subscriptions.values().any(|wanted| wanted.account == account);
-        self.close(listens);
-    }
-
     pub(crate) fn close_address(&mut self, address: &str) {
-        self.close(|session| session.address == address);
+        self.close_those(|session| session.address == address);
     }
 
-    fn close(&mut self, which: impl Fn(&Session) -> bool) {
+    fn close_those(&mut self, which: impl Fn(&Session) -> bool) {
         let closed: Vec<u64> =
             self.open.iter().filter(|(_, session)| which(session)).map(|(id, _)| *id).collect();
         for id in closed {
@@ -96,12 +78,29 @@ impl Sessions {
     }
 }
 
+impl Listeners for Sessions {
+    fn tell(&mut self, account: &str, event: &Value) {
+        for (id, session) in &self.open {
+            for (subscription, wanted) in &session.subscriptions {
+                if wanted.account == account {
+                    let text = json!({"subscriptionId": subscription, "event": event}).to_string();
+                    self.frames.push((*id, Frame::Text(text)));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, account: &str) {
+        self.close_those(|session| session.subscriptions.values().any(|wanted| wanted.account == account));
+    }
+}
+
 impl Venue {
     /// A connection to the WebSocket API was made: its id.
     pub fn connect(&mut self, now_ms: i64, address: &str, returns_rate_limits: bool) -> u64 {
         self.advance(now_ms);
         // Who has used too much is told so by the answer to the first request.
-        let _too_much = self.usage.charge(address, self.now_ms, CONNECTION_WEIGHT);
+        let _too_much = self.spot.usage.charge(address, self.now_ms, CONNECTION_WEIGHT);
         let id = self.new_connection();
         let session = Session {
             address: address.into(),
@@ -130,7 +129,8 @@ impl Venue {
     /// A connection is gone.
     pub fn disconnect(&mut self, id: u64) {
         self.sessions.open.remove(&id);
-        self.feed.leave(id);
+        self.spot.feed.leave(id);
+        self.futures.feed.leave(id);
     }
 
     pub(crate) fn session_mut(&mut self, visitor: &Visitor<'_>) -> Result<&mut Session, Refusal> {
@@ -153,7 +153,8 @@ impl Venue {
         let text = json!({"event": {"e": "serverShutdown", "E": self.now_ms}}).to_string();
         let ids: Vec<u64> = self.sessions.open.keys().copied().collect();
         self.sessions.frames.extend(ids.into_iter().map(|id| (id, Frame::Text(text.clone()))));
-        self.feed.announce_shutdown(self.now_ms);
+        self.spot.feed.announce_shutdown(self.now_ms);
+        self.futures.feed.announce_shutdown(self.now_ms);
     }
 
     /// The exchange ends.
@@ -164,7 +165,8 @@ impl Venue {
 
     /// Closes every connection.
     pub(crate) fn close_all(&mut self) {
-        self.sessions.close(|_| true);
-        self.feed.close_all();
+        self.sessions.close_those(|_| true);
+        self.spot.feed.close_all();
+        self.futures.feed.close_all();
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use venue_sim::Quoting;
+use venue_sim::engine::Product;
 
 use super::Examples;
 use crate::client::{Client, quiet};
@@ -220,7 +221,7 @@ fn messages_of_streams() {
     let examples = examples();
     let mut client = quoted();
     let streams = ["btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth"];
-    client.venue.listen(client.now_ms, true, &streams);
+    client.venue.listen(client.now_ms, Product::Spot, true, &streams);
     client.wait(2000);
     let heard: Vec<Value> = std::iter::from_fn(|| client.heard()).collect();
     for (stream, name) in streams.iter().zip(["stream_trade", "stream_book_ticker", "stream_depth"]) {

@@ -20,8 +20,8 @@ fn clients_of_binance_trade_at_the_exchange() {
     let Some(python) = suite::tool("exchange_clients", "TENURE_VENUE_PYTHON") else { return };
     suite::beside("exchange_clients", async {
         let (python_binance, ccxt, sdk) = tokio::try_join!(
-            trade(&python, "python_binance", 17),
-            trade(&python, "ccxt", 19),
+            trade(&python, "python_binance", 29),
+            trade(&python, "ccxt", 30),
             trade(&python, "binance_sdk", 14),
         )?;
         figures::record("exchange_clients", &json!([python_binance, ccxt, sdk]))

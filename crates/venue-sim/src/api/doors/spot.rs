@@ -1,92 +1,7 @@
-//! Every door: its name by REST and by WebSocket, who may come in, what it weighs and which parameters it reads.
+//! The doors of spot, by REST and by WebSocket, and of the wallet.
 
-use crate::params::Params;
-
-/// What is done behind a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Ping,
-    Time,
-    ExchangeInfo,
-    Depth,
-    Trades,
-    OldTrades,
-    AggregateTrades,
-    Candles,
-    AveragePrice,
-    TickerPrice,
-    TickerBook,
-    TickerDay,
-    PlaceOrder,
-    TestOrder,
-    CancelOrder,
-    CancelReplace,
-    CancelOpenOrders,
-    QueryOrder,
-    OpenOrders,
-    AllOrders,
-    MyTrades,
-    Account,
-    OrderCount,
-    Commission,
-    SystemStatus,
-    Coins,
-    TradeFees,
-    NoMarginPairs,
-    NoOrderLists,
-    Logon,
-    Logout,
-    SessionStatus,
-    Subscriptions,
-    Subscribe,
-    SubscribeBySignature,
-    Unsubscribe,
-}
-
-impl Operation {
-    /// It changes orders: the ledger has every one.
-    pub(crate) fn is_of_orders(self) -> bool {
-        matches!(
-            self,
-            Operation::PlaceOrder
-                | Operation::CancelOrder
-                | Operation::CancelReplace
-                | Operation::CancelOpenOrders
-        )
-    }
-
-    /// Its answer tells how many orders there were.
-    pub(crate) fn counts_orders(self) -> bool {
-        matches!(self, Operation::PlaceOrder | Operation::CancelReplace)
-    }
-
-    /// It answers while the exchange is in maintenance.
-    pub(crate) fn is_of_status(self) -> bool {
-        matches!(self, Operation::Ping | Operation::Time | Operation::SystemStatus)
-    }
-}
-
-/// Who may come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
-    Anybody,
-    /// With an API key, a timestamp and a signature; in a session that has logged on, the timestamp alone.
-    Signed,
-    /// Within a WebSocket session; the operation looks at what it needs.
-    Session,
-}
-
-/// One row of the table.
-pub(crate) struct Door {
-    pub(crate) operation: Operation,
-    /// Method and path of REST.
-    pub(crate) rest: Option<(&'static str, &'static str)>,
-    /// Method of the WebSocket API.
-    pub(crate) ws: Option<&'static str>,
-    pub(crate) security: Security,
-    weight: u32,
-    parameters: &'static [&'static str],
-}
+use super::Security::{Anybody, Session, Signed};
+use super::{Door, Operation, door, get};
 
 const ORDER: &[&str] = &[
     "symbol",
@@ -108,39 +23,11 @@ const ORDER: &[&str] = &[
     "pegOffsetValue",
     "pegOffsetType",
 ];
-const REPLACE: &[&str] = &[
-    "cancelReplaceMode",
-    "cancelNewClientOrderId",
-    "cancelOrigClientOrderId",
-    "cancelOrderId",
-    "cancelRestrictions",
-    "orderRateLimitExceededMode",
-];
 const TICKER: &[&str] = &["symbol", "symbols", "symbolStatus", "type"];
 const TRADES: &[&str] = &["symbol", "fromId", "startTime", "endTime", "limit"];
 const CANDLES: &[&str] = &["symbol", "interval", "startTime", "endTime", "timeZone", "limit"];
 const ROWS: &[&str] = &["symbol", "orderId", "startTime", "endTime", "fromId", "limit"];
-/// What every request may have.
-const COMMON: &[&str] = &["timestamp", "recvWindow", "signature", "apiKey", "returnRateLimits"];
-
-const fn door(
-    operation: Operation,
-    rest: Option<(&'static str, &'static str)>,
-    ws: Option<&'static str>,
-    security: Security,
-    weight: u32,
-    parameters: &'static [&'static str],
-) -> Door {
-    Door { operation, rest, ws, security, weight, parameters }
-}
-
-const fn get(path: &'static str) -> Option<(&'static str, &'static str)> {
-    Some(("GET", path))
-}
-
-use Security::{Anybody, Session, Signed};
-
-const DOORS: &[Door] = &[
+pub(super) const DOORS: &[Door] = &[
     door(Operation::Ping, get("/api/v3/ping"), Some("ping"), Anybody, 1, &[]),
     door(Operation::Time, get("/api/v3/time"), Some("time"), Anybody, 1, &[]),
     door(
@@ -265,48 +152,3 @@ const DOORS: &[Door] = &[
     door(Operation::SubscribeBySignature, None, Some("userDataStream.subscribe.signature"), Signed, 2, &[]),
     door(Operation::Unsubscribe, None, Some("userDataStream.unsubscribe"), Session, 2, &["subscriptionId"]),
 ];
-
-/// The door of a method and a path of REST.
-pub(crate) fn by_path(method: &str, path: &str) -> Option<&'static Door> {
-    DOORS.iter().find(|door| door.rest == Some((method, path)))
-}
-
-/// Whether a path is there for some other method.
-pub(crate) fn is_path(path: &str) -> bool {
-    DOORS.iter().any(|door| door.rest.is_some_and(|(_, of_door)| of_door == path))
-}
-
-/// The door of a method of the WebSocket API, with or without its version.
-pub(crate) fn by_method(method: &str) -> Option<&'static Door> {
-    let method = method.strip_prefix("v3/").unwrap_or(method);
-    DOORS.iter().find(|door| door.ws == Some(method))
-}
-
-impl Door {
-    /// What a request weighs.
-    pub(crate) fn weight(&self, params: &Params) -> u32 {
-        let has = |name| params.raw(name).is_some();
-        match self.operation {
-            Operation::OpenOrders if !has("symbol") => 80,
-            Operation::MyTrades if has("orderId") => 5,
-            Operation::TickerPrice | Operation::TickerBook if !has("symbol") => 4,
-            Operation::TickerDay if !has("symbol") => 80,
-            Operation::Depth => match params.raw("limit").and_then(|limit| limit.parse().ok()) {
-                None | Some(0..=100_u64) => 5,
-                Some(101..=500) => 25,
-                Some(501..=1000) => 50,
-                Some(_) => 250,
-            },
-            _ => self.weight,
-        }
-    }
-
-    /// Whether the door reads a parameter of this name.
-    pub(crate) fn reads(&self, name: &str) -> bool {
-        let is_replace = self.operation == Operation::CancelReplace;
-        self.parameters.contains(&name)
-            || COMMON.contains(&name)
-            || (is_replace && REPLACE.contains(&name))
-            || (self.operation == Operation::TestOrder && name == "computeCommissionRates")
-    }
-}
