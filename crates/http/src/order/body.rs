@@ -1,7 +1,7 @@
 //! What is asked of orders in a body. What is missing is told by the service, with all else that is wrong.
 
 use axum::body::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use wire::v1;
 
 use crate::input::{bad, parse_request_id};
@@ -61,11 +61,13 @@ struct Report {
     order_id: Option<u64>,
     client_order_id: Option<String>,
     acknowledged: bool,
+    #[serde(deserialize_with = "as_the_venue_says")]
     venue_order_id: Option<String>,
     cumulative_quantity: Option<String>,
     fills: Vec<Fill>,
     ended: String,
-    code: String,
+    #[serde(deserialize_with = "as_the_venue_says")]
+    code: Option<String>,
     reason: String,
     unknown: String,
     not_sent: bool,
@@ -76,8 +78,10 @@ struct Report {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Fill {
-    trade_id: String,
-    venue_order_id: String,
+    #[serde(deserialize_with = "as_the_venue_says")]
+    trade_id: Option<String>,
+    #[serde(deserialize_with = "as_the_venue_says")]
+    venue_order_id: Option<String>,
     quantity: String,
     price: String,
     commission: Option<String>,
@@ -162,7 +166,7 @@ impl Report {
             cumulative_quantity: self.cumulative_quantity,
             fills: self.fills.into_iter().map(Fill::into_wire).collect(),
             ended,
-            code: self.code,
+            code: self.code.unwrap_or_default(),
             reason: self.reason,
             unknown,
             not_sent: self.not_sent,
@@ -177,8 +181,8 @@ impl Fill {
         let Self { trade_id, venue_order_id, quantity, price, commission, .. } = self;
         let Self { commission_asset, maker, time_ms, bust, .. } = self;
         v1::Fill {
-            trade_id,
-            venue_order_id,
+            trade_id: trade_id.unwrap_or_default(),
+            venue_order_id: venue_order_id.unwrap_or_default(),
             quantity,
             price,
             commission,
@@ -188,6 +192,22 @@ impl Fill {
             bust,
         }
     }
+}
+
+/// A name or a code of a venue's. Most of them say it as a number, and a bot may pass it on as it came.
+fn as_the_venue_says<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a string or a whole number")]
+    enum Said {
+        Text(String),
+        Positive(u64),
+        Negative(i64),
+    }
+    Ok(Option::<Said>::deserialize(input)?.map(|said| match said {
+        Said::Text(text) => text,
+        Said::Positive(number) => number.to_string(),
+        Said::Negative(number) => number.to_string(),
+    }))
 }
 
 /// A word of a closed list, in upper or lower case; empty: it is not said.

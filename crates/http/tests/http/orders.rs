@@ -170,6 +170,31 @@ async fn orders_are_submitted_reported_replaced_and_canceled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_venue_calls_things_is_passed_on_as_it_came() {
+    let (node, token) = desk().await;
+    let report = async |key: &str, mut report: Value| {
+        let authorized = node.post("/api/v1/orders/authorize", &order(key, "bots", token).to_string()).await;
+        report["order_id"] = authorized.json()["order_id"].clone();
+        node.post("/api/v1/orders/report", &json!({ "reports": [report] }).to_string()).await
+    };
+    let fill = json!({"trade_id": 17, "quantity": "1", "price": "100"});
+    let filled = report("k1", json!({"venue_order_id": 4711, "fills": [fill]})).await.json();
+    let filled = &filled[0]["order"];
+    assert_eq!((&filled["status"], &filled["venue_order_id"]), (&json!("FILLED"), &json!("4711")));
+    assert_eq!(
+        (&filled["fills"][0]["trade_id"], &filled["fills"][0]["venue_order_id"]),
+        (&json!("17"), &json!("4711"))
+    );
+    let refused = json!({"ended": "REJECTED", "code": -1021, "reason": "too late"});
+    let refused = report("k2", refused).await.json();
+    assert_eq!(refused[0]["order"]["reason"], "-1021: too late");
+    for wrong in [json!(1.5), json!(true), json!([1])] {
+        let answer = report("k3", json!({"acknowledged": true, "venue_order_id": wrong})).await;
+        answer.assert_refused(400, "INVALID", "a string or a whole number");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_lists_all_reasons() {
     let (node, token) = desk().await;
     let empty = node.post("/api/v1/orders", "{}").await;
