@@ -7,6 +7,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt;
 use wire::v1::cluster_service_client::ClusterServiceClient;
 use wire::v1::lease_service_client::LeaseServiceClient;
+use wire::v1::order_service_client::OrderServiceClient;
 use wire::v1::{self, AcquireResponse};
 
 /// A connection, opened when first used.
@@ -17,6 +18,10 @@ pub fn channel(port: u16) -> Result<Channel> {
 
 pub fn leases(port: u16) -> Result<LeaseServiceClient<Channel>> {
     Ok(LeaseServiceClient::new(channel(port)?))
+}
+
+pub fn orders(port: u16) -> Result<OrderServiceClient<Channel>> {
+    Ok(OrderServiceClient::new(channel(port)?))
 }
 
 pub fn cluster(port: u16) -> Result<ClusterServiceClient<Channel>> {

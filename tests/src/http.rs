@@ -1,8 +1,9 @@
-//! One GET, as a load balancer's health check makes it.
+//! One request, as a load balancer's health check makes it, or `curl`.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -26,9 +27,22 @@ pub async fn code(port: u16, path: &str) -> Result<u16> {
     Ok(get(port, path).await?.code)
 }
 
+/// With a body of JSON.
+pub async fn post(port: u16, path: &str, body: &Value) -> Result<Response> {
+    let body = body.to_string();
+    let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    let what = format!("POST {path}");
+    let sent = send_request(port, &what, &head, &body);
+    timeout(LIMIT, sent).await.context("no connection")??.response().await
+}
+
 pub async fn send(port: u16, path: &str) -> Result<Sent> {
+    send_request(port, &format!("GET {path}"), "", "").await
+}
+
+async fn send_request(port: u16, what: &str, head: &str, body: &str) -> Result<Sent> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    let request = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{head}\r\n{body}");
     stream.write_all(request.as_bytes()).await?;
     Ok(Sent(stream))
 }

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::process::Frozen;
 use crate::{grpc, process, suite, wait};
 use wire::v1::StatusRequest;
 
@@ -41,11 +42,6 @@ pub struct NodeFile {
 pub struct Node {
     pub file: NodeFile,
     child: Child,
-}
-
-/// A node that does not run (SIGSTOP). It goes on when this is dropped, however that comes about.
-pub struct Frozen {
-    pid: u32,
 }
 
 impl NodeFile {
@@ -173,22 +169,13 @@ impl Node {
     }
 
     pub fn freeze(&self) -> Result<Frozen> {
-        let frozen = Frozen { pid: self.pid()? };
-        process::signal(frozen.pid, Signal::STOP)?;
-        Ok(frozen)
+        process::freeze(self.pid()?)
     }
 
     /// Ends the node at once.
     pub async fn kill(mut self) -> Result<NodeFile> {
         self.child.kill().await?;
         Ok(self.file)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        // It may have been killed meanwhile.
-        let _ = process::signal(self.pid, Signal::CONT);
     }
 }
 

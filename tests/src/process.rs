@@ -3,6 +3,30 @@
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
+/// A process that does not run (SIGSTOP). It goes on when this is dropped, however that comes about.
+pub struct Frozen {
+    pid: u32,
+}
+
+/// Stops a process that this one or its child started. It may run on for a moment: see [`is_stopped`].
+pub fn freeze(pid: u32) -> Result<Frozen> {
+    let frozen = Frozen { pid };
+    signal(pid, Signal::STOP)?;
+    Ok(frozen)
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        let _ = signal(self.pid, Signal::CONT);
+    }
+}
+
+/// Whether a signal has stopped it.
+pub fn is_stopped(pid: u32) -> Result<bool> {
+    Ok(state_and_parent(pid)?.0 == 'T')
+}
+
 /// Sends a signal to `pid`, which must be this process's child or its child's.
 pub fn signal(pid: u32, signal: Signal) -> Result<()> {
     let parent = parent(pid)?;

@@ -1,6 +1,7 @@
 //! Tests whose result does not depend on what else the machine does.
 
 mod bad_input;
+mod bot;
 mod checks;
 mod clients;
 mod clocks;
@@ -26,4 +27,5 @@ mod snapshot;
 pub(crate) mod status;
 mod switches;
 mod three_masters;
+mod trades;
 mod transactions;
