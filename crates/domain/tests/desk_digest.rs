@@ -389,6 +389,7 @@ pub(crate) fn no_field_is_forgotten(image: Image) {
             held_until: _,
             valuation: _,
             epoch: _,
+            recorded_ms: _,
         } = Arc::unwrap_or_clone(row);
     }
     for (_, Tombstone { payload: _, order: _, filled: _, fills: _, until: _ }) in tombstones {}

@@ -105,7 +105,8 @@ async fn an_order_is_as_scripts_read_it() {
         "type": "LIMIT", "time_in_force": "GTC", "quantity": "1", "price": "100.50", "stop_price": null,
         "reduce_only": false, "status": "SUBMITTING", "flags": [], "reason": null, "filled_quantity": "0",
         "venue_order_id": null, "lease": "lead", "token": token, "authorized_serial": serial,
-        "serial": serial, "updated_at": null, "timestamp_ms": 1_790_000_000_000_u64, "window_ms": 2000,
+        "serial": serial, "updated_at": null, "submitted_at": "2026-09-21T14:13:20.000Z",
+        "timestamp_ms": 1_790_000_000_000_u64, "window_ms": 2000,
         "fills": [], "existing": false, "waits_for": [],
     });
     assert_eq!(json, expected);

@@ -144,6 +144,7 @@ pub(crate) fn order() -> Order {
         held_until: Some(LogTime::from_ms(4)),
         valuation: Some(Valuation { price: number("20.5"), contract_size: number("1"), quote: name("USDT") }),
         epoch: Epoch::new(1).expect("small"),
+        recorded_ms: None,
     }
 }
 
