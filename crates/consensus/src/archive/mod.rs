@@ -303,7 +303,10 @@ impl Found {
         let mut found = by_id.into_iter().rev().take_while(|(id, _)| *id >= decided_from).peekable();
         while let Some((id, place)) = found.next() {
             let row = match place {
-                Where::Here(row) => row,
+                Where::Here(row) => {
+                    bytes += row.bytes();
+                    row
+                }
                 Where::In(hit) => {
                     bytes += hit.place.bytes as usize;
                     archive.read(&hit)?
