@@ -1,17 +1,32 @@
 //! What the state takes at its limits: memory for each row, and the time for which a look at it holds up `apply`.
 //!
 //! `cargo run --release -p domain --example bounds -- leases 1000000` (or `counts`, `keys`), each in a process of its
-//! own, because memory is read from `/proc`; `lists` tells what commands on the longest list take.
+//! own, because memory is read from `/proc`; `lists` tells what commands on the longest list take. `orders` are authorised and
+//! open, `filled` have one fill and have not gone to the history yet, `tombstones` are what is left of them then.
 
 #![expect(clippy::disallowed_types, reason = "it measures time, and no node runs it")]
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::limits::{ELEMENT_BYTES, KEYS_MAX, OUTCOMES_MAX, VALUE_BYTES_MAX};
+use domain::command::Audit;
+use domain::limits::{
+    ELEMENT_BYTES, KEYS_MAX, ORDERS_MAX, OUTCOMES_MAX, SETTLED_MS, TOMBSTONES_MAX, VALUE_BYTES_MAX,
+};
+use domain::orders::command::{OrderAction, OrderAnswer, Submit};
+use domain::orders::fill::{Commission, Fill, FillKey};
+use domain::orders::order::Sender;
+use domain::orders::report::{OrderName, Report, Weight, Witness};
+use domain::orders::{Fact, Intent, OrderId, OrderType, Side as OrderSide, Tag, TimeInForce};
+use domain::trading::Draft;
+use domain::trading::account::{Account, AccountMode};
+use domain::trading::command::TradingAction;
+use domain::trading::limits::Limits;
+use domain::trading::strategy::Strategy;
+use domain::trading::venue::{Instrument, Venue};
 use domain::{
-    Action, Alteration, Command, ExpireCondition, Expiry, Key, ListChange, LogTime, Once, Position,
-    RequestId, SetCondition, Side, Stamp, State,
+    Action, Alteration, Answer, Command, ExpireCondition, Expiry, Key, LeaseName, ListChange, LogTime, Once,
+    Position, RequestId, SetCondition, Side, Stamp, State, Token,
 };
 
 /// Commands between two points of time: an entry under load.
@@ -19,10 +34,11 @@ const BATCH: usize = 500;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let kind = arguments.next().expect("leases, counts, keys or lists");
+    let kind = arguments.next().expect("leases, counts, keys, lists, orders, filled or tombstones");
     let rows = arguments.next().and_then(|rows| rows.parse().ok()).expect("the number of rows");
     match kind.as_str() {
         "lists" => long_lists(rows),
+        "orders" | "filled" | "tombstones" => trade(&kind, rows),
         kind => measure(kind, rows),
     }
 }
@@ -117,6 +133,176 @@ fn command(kind: &str, number: usize) -> Command {
     let id = RequestId::Node { incarnation: 7 * (number as u64 % 3 + 1), sequence: number as u64 / 3 };
     let once = Once { id, valid_until: LogTime::from_ms((number / BATCH) as u64 + 10_000) };
     Command { once: (kind != "keys").then_some(once), action }
+}
+
+/// Orders that are authorised, or closed as well, or history; of those a thousand at a time, whose memory is used again.
+fn trade(kind: &str, rows: usize) {
+    let (most, round) =
+        if kind == "tombstones" { (TOMBSTONES_MAX - 2000, 1000) } else { (ORDERS_MAX, ORDERS_MAX) };
+    let rows = rows.min(most);
+    let mut desk = Desk::open();
+    if kind == "tombstones" {
+        desk.trade(rows..rows + round, true);
+        desk.a_day_passes();
+    }
+    let (resident, began) = (resident_bytes(), Instant::now());
+    for first in (0..rows).step_by(round) {
+        desk.trade(first..rows.min(first + round), kind != "orders");
+        if kind == "tombstones" {
+            desk.a_day_passes();
+        }
+    }
+    let (grown, each) = (resident_bytes() - resident, began.elapsed() / rows as u32);
+    let orders = desk.state.orders();
+    println!("{kind}: {} orders in memory, {} tombstones", orders.len(), orders.tombstone_count());
+    println!("  memory: {} bytes each; apply: {each:?} each", grown / rows);
+}
+
+struct Desk {
+    state: State,
+    index: u64,
+    now: LogTime,
+    token: Token,
+}
+
+impl Desk {
+    fn open() -> Self {
+        let (state, now) = (State::default(), LogTime::ZERO);
+        let mut desk = Self { state, index: 0, now, token: Token::from_u64(0).expect("the least") };
+        let audit = Box::new(Audit {
+            wall_ms: 0,
+            actor: "bounds".into(),
+            action: "configure".into(),
+            subject: String::new(),
+            reason: String::new(),
+        });
+        desk.apply(Action::Trading(Box::new(TradingAction::Configure {
+            draft: draft(),
+            tag: Tag::of(1),
+            audit,
+        })));
+        desk
+    }
+
+    fn apply(&mut self, action: Action) -> Answer {
+        self.index += 1;
+        let stamp = Some(Stamp { term: 1, time: self.now });
+        let at = Position { index: self.index, offset: 0, term: 1, stamp };
+        let answer = self.state.apply(at, Command { once: None, action }).answer;
+        // A file would have it.
+        drop(self.state.take_unwritten_history());
+        answer
+    }
+
+    fn trade(&mut self, numbers: std::ops::Range<usize>, is_filled: bool) {
+        let (key, holder) = (Key::new(0, *b"desk"), (*b"bot").into());
+        let acquire = Action::Acquire { key, holder, ttl_ms: 1 << 30, take_over: true };
+        let Answer::Lease { lease: Some(lease), .. } = self.apply(acquire) else {
+            unreachable!("it is free")
+        };
+        self.token = lease.token;
+        for number in numbers {
+            let intent = self.intent(number);
+            let submit = Submit { intent, sender: Sender::Bot, hold_ms: 0, wall_ms: Some(0) };
+            let answer = self.apply(Action::Order(Box::new(OrderAction::Submit(submit))));
+            let Answer::Order(answer) = answer else { unreachable!("an order is answered") };
+            let OrderAnswer::Authorized { order, .. } = *answer else { panic!("{answer:?}") };
+            if is_filled {
+                self.apply(Action::Order(Box::new(OrderAction::Report(filled(number, order)))));
+            }
+        }
+    }
+
+    fn a_day_passes(&mut self) {
+        self.now = self.now.plus_ms(SETTLED_MS);
+        while !self.state.orders().is_empty() {
+            self.apply(Action::Tick);
+        }
+    }
+
+    fn intent(&self, number: usize) -> Intent {
+        Intent {
+            key: name(&format!("0192f3a4-{number:012}")),
+            account: name("main-account"),
+            strategy: name("market-maker"),
+            algorithm: name("grid"),
+            trader: name("ann"),
+            symbol: name("BTCUSDT"),
+            side: OrderSide::Buy,
+            order_type: OrderType::Limit,
+            time_in_force: Some(TimeInForce::Gtc),
+            quantity: name("0.125"),
+            price: Some(name("100.01")),
+            stop_price: None,
+            reduce_only: false,
+            lease: LeaseName::new("desk").expect("a name"),
+            token: self.token,
+        }
+    }
+}
+
+fn filled(number: usize, order: OrderId) -> Report {
+    let fill = Fill {
+        quantity: name("0.125"),
+        price: name("100.01"),
+        is_bust: false,
+        commission: Some(Commission { amount: name("0.0001"), asset: name("BNB") }),
+        maker: Some(true),
+        venue_ms: Some(0),
+    };
+    let venue_order_id = name(&format!("{}", 9_000_000_000 + number));
+    let key = FillKey { trade: name(&format!("{}", 7_000_000_000 + number)), venue_order_id };
+    Report {
+        account: name("main-account"),
+        symbol: name("BTCUSDT"),
+        order: OrderName::Id(order),
+        by: Witness::Bot,
+        venue_ms: Some(0),
+        venue_order_id: Some(key.venue_order_id.clone()),
+        terms: None,
+        fact: Fact::Trades(vec![(key, fill)]),
+    }
+}
+
+fn draft() -> Draft {
+    let instrument = Instrument {
+        base: name("BTC"),
+        quote: name("USDT"),
+        tick: name("0.01"),
+        step: name("0.001"),
+        quantity_min: name("0.001"),
+        quantity_max: name("1000"),
+        notional_min: name("1"),
+        order_types: OrderType::ALL.into_iter().collect(),
+        reference_price: Some(name("100")),
+        contract_size: name("1"),
+    };
+    let account = Account {
+        id: name("main-account"),
+        venue: name("sim"),
+        mode: AccountMode::Direct,
+        lease: None,
+        window_ms: 2000,
+        bot_reports: Weight::Evidence,
+        reconciliation: false,
+        limits: Limits::default(),
+        symbol_limits: Default::default(),
+    };
+    let strategy = Strategy {
+        id: name("market-maker"),
+        accounts: [name("main-account")].into(),
+        lease: LeaseName::new("desk").expect("a name"),
+        symbols: Default::default(),
+        limits: Limits::default(),
+        symbol_limits: Default::default(),
+    };
+    let symbols = [(name("BTCUSDT"), instrument)].into();
+    let venue = Venue { id: name("sim"), kind: name("simulated"), symbols };
+    Draft { venues: vec![venue], accounts: vec![account], strategies: vec![strategy], day_offset_minutes: 0 }
+}
+
+fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("what is written here is well formed")
 }
 
 fn resident_bytes() -> usize {

@@ -190,7 +190,7 @@ pub const DAY_OFFSET_MINUTES_MAX: i32 = 24 * 60 - 1;
 /// set back by a day before such a key could come again unnoticed.
 pub const TOMBSTONE_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 
-/// Most orders and tombstones together. A tombstone takes some 250 bytes, and those of keys without a time are never forgotten.
+/// Most orders and tombstones together. A tombstone takes some 350 bytes, and those of keys without a time are never forgotten.
 pub const TOMBSTONES_MAX: usize = 1 << 20;
 
 /// How long a settled order stays in memory, in log time: whoever asks for the orders of the day needs no disk.
