@@ -1,5 +1,5 @@
 //! What takes long, needs root or writes into the repository, and so runs only when asked for: `cargo xtask soak …`,
-//! `differential`, `power`, `clients` and `fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable
+//! `differential`, `power`, `orders`, `clients` and `fixture N`. Each is a test of the end-to-end tests' `asked`, told by a variable
 //! what to do.
 
 use std::ffi::OsString;
@@ -13,6 +13,9 @@ use crate::{compatibility, libraries, test, tools};
 
 /// A day: whoever wants more runs it again.
 const MINUTES_MAX: u64 = 24 * 60;
+
+/// As many as fit into memory at once.
+const ORDERS_MAX: u64 = 200_000;
 
 /// Several hours.
 const POWER_CUTS_MAX: u64 = 5000;
@@ -54,6 +57,13 @@ pub(crate) fn power(cuts: u64, seed: Option<u64>) -> Result<bool> {
     ];
     environment.extend(seed.map(|seed| ("TENURE_POWER_SEED", seed.to_string().into())));
     test::asked("power::nothing_acknowledged_is_lost_when_the_power_goes", &environment)
+}
+
+/// Orders from their authorisation to the history, what they take of a node, and how soon they are found.
+pub(crate) fn orders(count: u64) -> Result<bool> {
+    ensure!((1..=ORDERS_MAX).contains(&count), "COUNT is {count}, not 1 to {ORDERS_MAX}");
+    let environment = [("TENURE_ORDERS", count.to_string().into())];
+    test::asked("orders::many_orders_are_told_within_fifty_milliseconds", &environment)
 }
 
 /// The locks of every Redis library, and the page that says how they fared.

@@ -43,6 +43,8 @@ cargo xtask sim --planted [NAME]        seeds until each bug that is planted on 
 cargo xtask differential --steps N [--seed S]
                                         the same requests to a cluster and to redis-server, reply by reply
 cargo xtask power --cuts N [--seed S]   power cuts under nodes and log, flipped bits; needs root
+cargo xtask orders [COUNT]              orders from their authorisation to the history, what they take, and how soon they are
+                                        found there; 100000, 15 minutes
 cargo xtask bench etcd                  Tenure beside etcd, 14 minutes, into docs/benchmarks
 cargo xtask bench etcd --trial [NAME]   the same shortly, or one scenario of it, into the build directory
 cargo xtask demo partition              Redis with Sentinel and Tenure under one partition, two minutes, into
@@ -50,6 +52,8 @@ cargo xtask demo partition              Redis with Sentinel and Tenure under one
 cargo xtask fixture N                   writes a data directory of format N, for later builds to open";
 
 const SOAK_MINUTES: &str = "30";
+
+const ORDERS: u64 = 100_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -95,6 +99,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         }
         ["power", "--cuts", cuts] => asked::power(cuts.parse()?, None),
         ["power", "--cuts", cuts, "--seed", seed] => asked::power(cuts.parse()?, Some(seed.parse()?)),
+        ["orders"] => asked::orders(ORDERS),
+        ["orders", count] => asked::orders(count.parse()?),
         ["bench", "etcd"] => bench::etcd(),
         ["bench", "etcd", "--trial"] => bench::etcd_trial(None),
         ["bench", "etcd", "--trial", name] => bench::etcd_trial(Some(name)),

@@ -5,6 +5,7 @@ mod bot;
 mod checks;
 mod clients;
 mod clocks;
+pub(crate) mod closed_orders;
 mod config;
 mod desk;
 pub(crate) mod differential;
