@@ -5,8 +5,6 @@
 //! [`crowd`] (clients that wait), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of
 //! foreign clients, and whether two held one at once), [`bots`] and [`trades`] (the bots of the README, and whether one traded
 //! that might not), [`judged`] (programs of foreign clients that judge themselves),
-//! [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
-//! foreign clients, and whether two held one at once), [`judged`] (programs of foreign clients that judge themselves),
 //! [`trading`] (many orders at a desk), [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
 //! loses its power), [`processors`] (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
