@@ -150,9 +150,13 @@ pub const PERMISSIONS_MAX: usize = 8192;
 /// Most problems of a configuration that are told. They travel in one answer, of at most 2 KiB each.
 pub const PROBLEMS_MAX: usize = 50;
 
-/// Most kill switches, modes and breakers at a time, of each. Nobody has so many traders and symbols to stop one by one; the switch that
-/// covers all is never refused.
-pub const SWITCHES_MAX: usize = 256;
+/// Most traders that kill switches cover at a time, and as many that modes do. Nobody has so many to stop one by one; the switch
+/// that covers all is never refused.
+pub const TRADER_SWITCHES_MAX: usize = 256;
+
+/// The same of what is configured, and as many breakers: all that one configuration may name. Only switches of what is gone since
+/// can fill it.
+pub const OTHER_SWITCHES_MAX: usize = VENUES_MAX + ACCOUNTS_MAX + STRATEGIES_MAX + INSTRUMENTS_MAX;
 
 /// Longest text of who switched and why that a switch keeps, in bytes; the audit has all of it.
 pub const NOTE_TEXT_BYTES_MAX: usize = 256;

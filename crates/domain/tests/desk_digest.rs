@@ -356,7 +356,8 @@ pub(crate) fn answers() -> Vec<Answer> {
     let misconfigured = problems.map(|problems| TradingAnswer::Misconfigured { problems });
     let switched = [Switched::Changed, Switched::Unchanged, Switched::Full].map(TradingAnswer::Switched);
     let configured = [0, 1].map(|changes| TradingAnswer::Configured { changes });
-    let trading = configured.into_iter().chain(misconfigured).chain(switched).chain([TradingAnswer::Unknown]);
+    let others = [TradingAnswer::Unknown, TradingAnswer::Stale, TradingAnswer::Unexplained];
+    let trading = configured.into_iter().chain(misconfigured).chain(switched).chain(others);
     let orders = answers.into_iter().map(|answer| Answer::Order(Box::new(answer)));
     orders.chain(trading.map(|answer| Answer::Trading(Box::new(answer)))).collect()
 }

@@ -358,6 +358,7 @@ impl Script {
                 TradingAnswer::Switched(switched) => format!("{switched:?}").to_lowercase(),
                 TradingAnswer::Unknown => "unknown".to_owned(),
                 TradingAnswer::Stale => "stale".to_owned(),
+                TradingAnswer::Unexplained => "unexplained".to_owned(),
             },
             (Action::Transaction { actions, .. }, Answer::All(answers)) => {
                 let mut lines = "done".to_owned();

@@ -62,6 +62,7 @@ impl Config {
             (_, TradingAnswer::Unknown) => {
                 Err(Reason::UnknownName.status("there is nothing of this name that could be switched"))
             }
+            (_, TradingAnswer::Unexplained) => Err(unexplained()),
             _ => Err(other_request()),
         }
     }
@@ -89,10 +90,14 @@ fn stale(expected: Revision) -> Status {
     ))
 }
 
-/// What lets trading go on is not done without saying why.
+/// What lets trading go on is not done without saying why. Of a mode that allows something the state knows whether it does.
 fn reasoned(reason: Option<&v1::Reason>) -> Result<(), Status> {
     let is_given = reason.is_some_and(|reason| !reason.text.trim().is_empty());
-    if is_given { Ok(()) } else { Err(Reason::Invalid.status("reason: missing; say why")) }
+    if is_given { Ok(()) } else { Err(unexplained()) }
+}
+
+fn unexplained() -> Status {
+    Reason::Invalid.status("reason: missing; say why, for it lets more through")
 }
 
 #[tonic::async_trait]

@@ -247,6 +247,36 @@ async fn what_lets_trading_go_on_needs_a_reason() {
         assert_eq!(api::reason_of(&refused), Some(Reason::Invalid), "{refused:?}");
         assert!(refused.message().starts_with("reason: missing"), "{refused:?}");
     }
+    // From one mode to another that allows more as well, and not to one that allows less.
+    let unexplained = |mode: v1::TradingMode| {
+        Request::new(v1::SetModeRequest { subject: all(), mode: mode.into(), ..Default::default() })
+    };
+    let refused = config.set_mode(unexplained(v1::TradingMode::ReduceOnly)).await.unwrap_err();
+    assert_eq!(api::reason_of(&refused), Some(Reason::Invalid), "{refused:?}");
+    assert!(refused.message().starts_with("reason: missing"), "{refused:?}");
     let switches = world.switches().await;
     assert_eq!((switches.kill_switches.len(), switches.modes.len(), switches.breakers.len()), (1, 1, 1));
+    assert_eq!(switches.modes[0].mode(), v1::TradingMode::Halted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_neither_there_nor_switched_is_not_taken_back() {
+    let world = World::new().await;
+    let config = world.config();
+    let none = || subject(v1::Scope::Account, "none");
+    let normal = v1::SetModeRequest {
+        subject: none(),
+        mode: v1::TradingMode::Normal.into(),
+        reason: reason(),
+        ..Default::default()
+    };
+    let reset = v1::SetBreakerRequest { venue: "none".into(), reason: reason(), ..Default::default() };
+    let refused = [
+        world.kill(none(), false).await.unwrap_err(),
+        config.set_mode(Request::new(normal)).await.unwrap_err(),
+        config.set_breaker(Request::new(reset)).await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(api::reason_of(&refused), Some(Reason::UnknownName), "{refused:?}");
+    }
 }

@@ -81,7 +81,8 @@ impl State {
         engaged: bool,
         audit: Audit,
     ) -> Result<TradingAnswer, Refusal> {
-        if engaged && !self.trading.configuration.knows(&subject) {
+        let is_switched = self.trading.switches.kills.contains_key(&subject);
+        if !is_switched && !self.trading.configuration.knows(&subject) {
             return Ok(TradingAnswer::Unknown);
         }
         let note = self.noted(at, &audit)?;
@@ -97,8 +98,13 @@ impl State {
         mode: Mode,
         audit: Audit,
     ) -> Result<TradingAnswer, Refusal> {
-        if mode != Mode::Normal && !self.trading.configuration.knows(&subject) {
+        let stands = self.trading.switches.mode(&subject);
+        if stands == Mode::Normal && !self.trading.configuration.knows(&subject) {
             return Ok(TradingAnswer::Unknown);
+        }
+        // Here, and not at the edge, it is known what stands; and whoever allows less is not asked for words.
+        if mode < stands && audit.reason.trim().is_empty() {
+            return Ok(TradingAnswer::Unexplained);
         }
         let note = self.noted(at, &audit)?;
         Ok(TradingAnswer::Switched(self.trading.switches.set_mode(subject, mode, note)))
@@ -111,7 +117,8 @@ impl State {
         forced_open: bool,
         audit: Audit,
     ) -> Result<TradingAnswer, Refusal> {
-        if forced_open && self.trading.configuration.venue(&venue).is_none() {
+        let is_switched = self.trading.switches.breakers.contains_key(&venue);
+        if !is_switched && self.trading.configuration.venue(&venue).is_none() {
             return Ok(TradingAnswer::Unknown);
         }
         let note = self.noted(at, &audit)?;

@@ -18,7 +18,7 @@ pub enum TradingAction {
     Configure { draft: Draft, expected: Option<Revision>, tag: Tag, audit: Box<Audit> },
     /// Allow no orders, or allow them again.
     SetKillSwitch { subject: Subject, engaged: bool, audit: Box<Audit> },
-    /// How much trading is allowed.
+    /// How much trading is allowed. More than what stands only with a reason.
     SetMode { subject: Subject, mode: Mode, audit: Box<Audit> },
     /// Force the breaker of a venue open, or let it be.
     SetBreaker { venue: VenueId, forced_open: bool, audit: Box<Audit> },
@@ -40,10 +40,12 @@ pub enum TradingAnswer {
         problems: Vec<Problem>,
     },
     Switched(Switched),
-    /// There is nothing of this name that could be switched.
+    /// There is nothing of this name that could be switched, and nothing of it is.
     Unknown,
     /// Nothing was set: another configuration stands than was expected.
     Stale,
+    /// Nothing was switched: it would let more through than what stands, and nobody says why.
+    Unexplained,
 }
 
 impl TradingAction {
@@ -82,7 +84,11 @@ impl TradingAnswer {
             Self::Misconfigured { problems } => {
                 problems.iter().map(|Problem { at, what }| ELEMENT_BYTES + at.len() + what.len()).sum()
             }
-            Self::Configured { .. } | Self::Switched(_) | Self::Unknown | Self::Stale => 0,
+            Self::Configured { .. }
+            | Self::Switched(_)
+            | Self::Unknown
+            | Self::Stale
+            | Self::Unexplained => 0,
         }
     }
 
@@ -98,6 +104,7 @@ impl TradingAnswer {
             Self::Switched(switched) => _ = feed.u64(2).u64(*switched as u64),
             Self::Unknown => _ = feed.u64(3),
             Self::Stale => _ = feed.u64(4),
+            Self::Unexplained => _ = feed.u64(5),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::digest::Feed;
-use crate::limits::SWITCHES_MAX;
+use crate::limits::{OTHER_SWITCHES_MAX, TRADER_SWITCHES_MAX};
 use crate::orders::reason::Mode;
 use crate::trading::scope::Subject;
 use crate::{Serial, VenueId};
@@ -28,7 +28,7 @@ pub enum Switched {
     Changed,
     /// It stood so already, and keeps the note of whoever set it.
     Unchanged,
-    /// There are [`SWITCHES_MAX`] others.
+    /// There are [`TRADER_SWITCHES_MAX`] others of traders, or [`OTHER_SWITCHES_MAX`] of what is configured.
     Full,
 }
 
@@ -49,7 +49,7 @@ impl Switches {
         if self.kills.contains_key(&subject) {
             return Switched::Unchanged;
         }
-        if self.kills.len() >= SWITCHES_MAX && subject != Subject::All {
+        if is_full(&self.kills, &subject) {
             return Switched::Full;
         }
         self.kills.insert(subject, note);
@@ -69,7 +69,7 @@ impl Switches {
             return changed(self.modes.remove(&subject).is_some());
         }
         let is_new = !self.modes.contains_key(&subject);
-        if is_new && self.modes.len() >= SWITCHES_MAX && subject != Subject::All {
+        if is_new && is_full(&self.modes, &subject) {
             return Switched::Full;
         }
         self.modes.insert(subject, (mode, note));
@@ -80,7 +80,7 @@ impl Switches {
         if self.breakers.contains_key(&venue) {
             return Switched::Unchanged;
         }
-        if self.breakers.len() >= SWITCHES_MAX {
+        if self.breakers.len() >= OTHER_SWITCHES_MAX {
             return Switched::Full;
         }
         self.breakers.insert(venue, note);
@@ -113,6 +113,16 @@ impl Switches {
             feed.bytes(venue.as_str().as_bytes());
             note.feed(feed);
         }
+    }
+}
+
+/// Whether there is no room for one more of this kind. Traders, who are not configured, take none from what is.
+fn is_full<T>(switched: &BTreeMap<Subject, T>, subject: &Subject) -> bool {
+    let traders = switched.keys().filter(|it| matches!(it, Subject::Trader(_))).count();
+    match subject {
+        Subject::All => false,
+        Subject::Trader(_) => traders >= TRADER_SWITCHES_MAX,
+        _ => switched.len() - traders >= OTHER_SWITCHES_MAX,
     }
 }
 
@@ -167,16 +177,21 @@ mod tests {
     fn there_is_always_room_to_stop_everything() {
         let mut switches = Switches::default();
         let trader = |n: usize| Subject::Trader(format!("t{n}").parse().unwrap());
-        for n in 0..SWITCHES_MAX {
+        for n in 0..TRADER_SWITCHES_MAX {
             assert_eq!(switches.engage(trader(n), note("ann")), Switched::Changed);
             assert_eq!(switches.set_mode(trader(n), Mode::Halted, note("ann")), Switched::Changed);
         }
         let venue = |n: usize| format!("v{n}").parse::<VenueId>().unwrap();
-        for n in 0..SWITCHES_MAX {
+        for n in 0..OTHER_SWITCHES_MAX {
+            let venue_of = Subject::Venue(venue(n));
+            assert_eq!(switches.engage(venue_of.clone(), note("ann")), Switched::Changed, "beside traders");
+            assert_eq!(switches.set_mode(venue_of, Mode::Halted, note("ann")), Switched::Changed);
             assert_eq!(switches.force_open(venue(n), note("ann")), Switched::Changed);
         }
-        assert_eq!(switches.force_open(venue(SWITCHES_MAX), note("ann")), Switched::Full);
-        let one_more = trader(SWITCHES_MAX);
+        assert_eq!(switches.force_open(venue(OTHER_SWITCHES_MAX), note("ann")), Switched::Full);
+        let gone = Subject::Venue(venue(OTHER_SWITCHES_MAX));
+        assert_eq!(switches.engage(gone, note("ann")), Switched::Full);
+        let one_more = trader(TRADER_SWITCHES_MAX);
         assert_eq!(switches.engage(one_more.clone(), note("ann")), Switched::Full);
         assert_eq!(switches.set_mode(one_more, Mode::Halted, note("ann")), Switched::Full);
         assert_eq!(switches.set_mode(trader(0), Mode::CancelOnly, note("ann")), Switched::Changed);

@@ -19,6 +19,7 @@ impl From<&TradingAnswer> for log::TradingAnswer {
             TradingAnswer::Switched(switched) => Kind::Switched(log::Switched::from(*switched).into()),
             TradingAnswer::Unknown => Kind::Switched(log::Switched::Unknown.into()),
             TradingAnswer::Stale => Kind::Switched(log::Switched::Stale.into()),
+            TradingAnswer::Unexplained => Kind::Switched(log::Switched::Unexplained.into()),
         };
         Self { answer: Some(kind) }
     }
@@ -53,6 +54,7 @@ impl TryFrom<log::TradingAnswer> for TradingAnswer {
                 log::Switched::Full => Self::Switched(Switched::Full),
                 log::Switched::Unknown => Self::Unknown,
                 log::Switched::Stale => Self::Stale,
+                log::Switched::Unexplained => Self::Unexplained,
             },
         })
     }

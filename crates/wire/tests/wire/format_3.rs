@@ -197,6 +197,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("full", TradingAnswer::Switched(Switched::Full)),
         ("unknown-subject", TradingAnswer::Unknown),
         ("stale", TradingAnswer::Stale),
+        ("unexplained", TradingAnswer::Unexplained),
     ];
     let orders = orders.map(|(name, answer)| (name, Answer::Order(Box::new(answer))));
     let trading = trading.map(|(name, answer)| (name, Answer::Trading(Box::new(answer))));

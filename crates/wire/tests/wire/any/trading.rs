@@ -246,6 +246,7 @@ pub(super) fn trading_answer() -> BoxedStrategy<TradingAnswer> {
         select(switched).prop_map(TradingAnswer::Switched),
         Just(TradingAnswer::Unknown),
         Just(TradingAnswer::Stale),
+        Just(TradingAnswer::Unexplained),
     ]
     .boxed()
 }
