@@ -14,8 +14,8 @@ use domain::trading::command::TradingAnswer;
 use domain::trading::counters::{LastTrade, NotionalKey};
 use domain::trading::reconciled::Reconciled;
 use domain::trading::{
-    Configuration, Counters, Day, Draft, LimitKey, Note, Owner, PositionKey, Problem, Subject, Switched,
-    Switches, Valuation,
+    Configuration, Counters, Day, Draft, LimitKey, Note, Owner, PositionKey, Problem, Revision, Subject,
+    Switched, Switches, Valuation,
 };
 use domain::{Answer, Decimal, Digest, Epoch, HistoryRecord, Image, LogTime, Recorded, Serial};
 
@@ -355,7 +355,8 @@ pub(crate) fn answers() -> Vec<Answer> {
     ];
     let misconfigured = problems.map(|problems| TradingAnswer::Misconfigured { problems });
     let switched = [Switched::Changed, Switched::Unchanged, Switched::Full].map(TradingAnswer::Switched);
-    let configured = [0, 1].map(|changes| TradingAnswer::Configured { changes });
+    let configured = [(0, 0), (1, 0), (0, 1)]
+        .map(|(changes, revision)| TradingAnswer::Configured { changes, revision: Revision(revision) });
     let others = [TradingAnswer::Unknown, TradingAnswer::Stale, TradingAnswer::Unexplained];
     let trading = configured.into_iter().chain(misconfigured).chain(switched).chain(others);
     let orders = answers.into_iter().map(|answer| Answer::Order(Box::new(answer)));

@@ -351,7 +351,9 @@ impl Script {
         Ok(match (action, answer) {
             (Action::Order(action), Answer::Order(answer)) => self.of_order(action, answer),
             (_, Answer::Trading(answer)) => match &**answer {
-                TradingAnswer::Configured { changes } => format!("configured, {changes} changes"),
+                TradingAnswer::Configured { changes, revision: _ } => {
+                    format!("configured, {changes} changes")
+                }
                 TradingAnswer::Misconfigured { problems } => {
                     problems.iter().fold("misconfigured".to_owned(), |all, it| format!("{all}\n    ! {it}"))
                 }

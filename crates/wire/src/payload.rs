@@ -10,7 +10,9 @@ use crate::{DecodeError, log};
 /// The newest format of entries that this program reads. It writes each in the oldest that has all that is in it, so that
 /// nodes of the release before go on until a new kind of command is used.
 ///
-/// 2: transactions, copies of keys, changes of elements, messages, scripts. 3: orders, and who may trade.
+/// 2: transactions, copies of keys, changes of elements, messages, scripts. 3: orders, and who may trade. No log that holds any of 3
+/// exists outside of this repository yet: until one does, what is in it changes without a new number, the revision of a configuration
+/// included.
 pub const FORMAT_VERSION: u32 = 3;
 const FORMAT_VERSION_MIN: u32 = 1;
 

@@ -126,6 +126,10 @@ impl ConfigService for Config {
         let audit = self.audit("config apply", String::new(), reason);
         let configure = TradingAction::Configure { draft, expected, tag: self.tag()?, audit };
         match self.execute(&request_id, configure).await? {
+            // What ran under this id was another file.
+            (_, TradingAnswer::Configured { revision, .. }) if revision != new.revision() => {
+                Err(other_request())
+            }
             (header, TradingAnswer::Configured { .. }) => {
                 // Against what stands now, the difference would be none or another.
                 let changes = if header.repeated { Vec::new() } else { response.changes };

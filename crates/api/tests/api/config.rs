@@ -218,6 +218,10 @@ async fn what_stands_is_only_overwritten_by_who_has_seen_it() {
     assert!(again.header.unwrap().repeated && again.changes.is_empty());
     assert_ne!(again.revision, applied.revision);
     assert_eq!(world.shown().await, second);
+    // Under the id of the first one comes another: it was not set, and is not told as if it had been.
+    let reused = world.config().apply(request(&second, &shown.revision, 1)).await.unwrap_err();
+    assert_eq!(api::reason_of(&reused), Some(Reason::Invalid), "{reused:?}");
+    assert!(reused.message().starts_with("request_id: another request"), "{reused:?}");
     let wrong = world.config().apply(request(&second, "7", 4)).await.unwrap_err();
     assert!(wrong.message().starts_with("expected: not a revision"), "{wrong:?}");
 }

@@ -69,7 +69,8 @@ impl State {
                 let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 let subject = beginning(&lines.join("\n"), TEXT_BYTES_MAX).to_owned();
                 self.audit(at, Audit { subject, ..audit })?;
-                Ok(TradingAnswer::Configured { changes: changes.len() as u64 })
+                let revision = self.trading.configuration.revision();
+                Ok(TradingAnswer::Configured { changes: changes.len() as u64, revision })
             }
         }
     }

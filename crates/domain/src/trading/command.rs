@@ -31,9 +31,10 @@ pub enum TradingAction {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TradingAnswer {
-    /// So many lines has the difference.
+    /// So many lines has the difference, and this is what stands now.
     Configured {
         changes: u64,
+        revision: Revision,
     },
     /// Nothing was set. The first of what is wrong, at most [`PROBLEMS_MAX`](crate::limits::PROBLEMS_MAX).
     Misconfigured {
@@ -84,17 +85,15 @@ impl TradingAnswer {
             Self::Misconfigured { problems } => {
                 problems.iter().map(|Problem { at, what }| ELEMENT_BYTES + at.len() + what.len()).sum()
             }
-            Self::Configured { .. }
-            | Self::Switched(_)
-            | Self::Unknown
-            | Self::Stale
-            | Self::Unexplained => 0,
+            Self::Configured { .. } | Self::Switched(_) | Self::Unknown | Self::Stale | Self::Unexplained => {
+                0
+            }
         }
     }
 
     pub(crate) fn feed(&self, feed: &mut Feed) {
         match self {
-            Self::Configured { changes } => _ = feed.u64(0).u64(*changes),
+            Self::Configured { changes, revision } => _ = feed.u64(0).u64(*changes).u128(revision.0),
             Self::Misconfigured { problems } => {
                 feed.u64(1).u64(problems.len() as u64);
                 for Problem { at, what } in problems {

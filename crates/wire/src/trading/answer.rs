@@ -1,18 +1,21 @@
 //! What became of what was asked of the records of trading.
 
 use domain::trading::command::TradingAnswer;
-use domain::trading::configuration::Problem;
+use domain::trading::configuration::{Problem, Revision};
 use domain::trading::switch::Switched;
 
-use crate::error::{known, required};
+use crate::error::{known, required, u128_of};
 use crate::log::trading_answer::Answer as Kind;
+use crate::record::u128_bytes;
 use crate::{DecodeError, log};
 
 impl From<&TradingAnswer> for log::TradingAnswer {
     fn from(answer: &TradingAnswer) -> Self {
         let problem = |Problem { at, what }: &Problem| log::Problem { at: at.clone(), what: what.clone() };
         let kind = match answer {
-            TradingAnswer::Configured { changes } => Kind::Configured(*changes),
+            TradingAnswer::Configured { changes, revision } => {
+                Kind::Configured(log::Configured { changes: *changes, revision: u128_bytes(revision.0) })
+            }
             TradingAnswer::Misconfigured { problems } => {
                 Kind::Misconfigured(log::Problems { problems: problems.iter().map(problem).collect() })
             }
@@ -41,7 +44,9 @@ impl TryFrom<log::TradingAnswer> for TradingAnswer {
     fn try_from(answer: log::TradingAnswer) -> Result<Self, DecodeError> {
         let problem = |log::Problem { at, what }| Problem { at, what };
         Ok(match required("TradingAnswer.answer", answer.answer)? {
-            Kind::Configured(changes) => Self::Configured { changes },
+            Kind::Configured(log::Configured { changes, revision }) => {
+                Self::Configured { changes, revision: Revision(u128_of("Configured.revision", &revision)?) }
+            }
             Kind::Misconfigured(log::Problems { problems }) => {
                 Self::Misconfigured { problems: problems.into_iter().map(problem).collect() }
             }

@@ -74,6 +74,8 @@ fn what_is_wrong_in_an_answer_of_trading_is_named() {
     use log::trading_answer::Answer;
     let said = |answer| what(TradingAnswer::try_from(log::TradingAnswer { answer }));
     assert_eq!(said(None), "TradingAnswer.answer");
+    let configured = log::Configured { changes: 1, revision: Bytes::from_static(&[0; 15]) };
+    assert_eq!(said(Some(Answer::Configured(configured))), "Configured.revision");
     assert_eq!(said(Some(Answer::Switched(0))), "TradingAnswer.switched");
     assert_eq!(said(Some(Answer::Switched(NO_KIND))), "TradingAnswer.switched");
 }

@@ -190,7 +190,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
     ];
     let problem = Problem { at: "accounts".to_owned(), what: "w".to_owned() };
     let trading = [
-        ("configured", TradingAnswer::Configured { changes: 4 }),
+        ("configured", TradingAnswer::Configured { changes: 4, revision: Revision(7) }),
         ("misconfigured", TradingAnswer::Misconfigured { problems: vec![problem] }),
         ("changed", TradingAnswer::Switched(Switched::Changed)),
         ("unchanged", TradingAnswer::Switched(Switched::Unchanged)),

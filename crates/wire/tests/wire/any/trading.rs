@@ -241,7 +241,10 @@ pub(super) fn trading_answer() -> BoxedStrategy<TradingAnswer> {
     let problem = ("\\PC{0,8}", "\\PC{0,8}").prop_map(|(at, what)| Problem { at, what });
     let switched = vec![Switched::Changed, Switched::Unchanged, Switched::Full];
     prop_oneof![
-        any::<u64>().prop_map(|changes| TradingAnswer::Configured { changes }),
+        any::<(u64, u128)>().prop_map(|(changes, revision)| TradingAnswer::Configured {
+            changes,
+            revision: Revision(revision)
+        }),
         vec(problem, 0..3).prop_map(|problems| TradingAnswer::Misconfigured { problems }),
         select(switched).prop_map(TradingAnswer::Switched),
         Just(TradingAnswer::Unknown),
