@@ -84,7 +84,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::NoQuorum,
         Self::OutcomeUnknown,
         Self::Expired,
