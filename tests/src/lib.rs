@@ -4,8 +4,8 @@
 //! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
 //! [`crowd`] (clients that wait), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of
 //! foreign clients, and whether two held one at once), [`bots`] and [`trades`] (the bots of the README, and whether one traded
-//! that might not), [`judged`] (programs of foreign clients that judge themselves),
-//! [`trading`] (many orders at a desk), [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
+//! that might not), [`judged`] (programs of foreign clients that judge themselves), [`trading`] (many orders at a desk),
+//! [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
 //! loses its power), [`processors`] (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
 //! Nothing here sleeps before an assertion: what must become true is waited for, with a deadline ([`wait`]).

@@ -109,6 +109,7 @@ pub async fn open_desk(port: u16) -> Result<u64> {
     let request = v1::ApplyRequest {
         configuration: Some(configuration),
         dry_run: false,
+        expected: None,
         reason,
         request_id: grpc::request_id(),
     };
