@@ -63,6 +63,7 @@ scripts! { Script, "tests/orders",
     two_venue_orders
     unknown_then_absent
     unknown_then_shown
+    unresolved
     withdrawn
 }
 
@@ -226,6 +227,9 @@ impl Script {
         writeln!(text, "changed by {} at {}", order.revision, seconds(order.updated_at))?;
         if let Some(at) = order.settled_at {
             writeln!(text, "settled at {}", seconds(at))?;
+        }
+        if order.is_unresolved(self.present) {
+            writeln!(text, "unresolved")?;
         }
         if let Some(Denial::Refused(reasons)) = &order.denial {
             writeln!(text, "denied: {}", list(reasons))?;

@@ -109,7 +109,7 @@ impl Listing {
     }
 
     fn meets(&self, order: &Order, view: View<'_>) -> bool {
-        self.filter.meets(order, view.present) && (!self.unresolved || view.is_unresolved(order))
+        self.filter.meets(order, view.present) && (!self.unresolved || order.is_unresolved(view.present))
     }
 }
 

@@ -6,7 +6,7 @@ use domain::orders::intent::Intent;
 use domain::orders::order::{Denial, Order, Present};
 use domain::orders::reason::Reason;
 use domain::orders::report::{Rejection, Text};
-use domain::orders::status::{self, Flags, Status};
+use domain::orders::status::{self, Flags};
 use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::trading::Configuration;
 use domain::{AccountId, State, WallZero};
@@ -67,12 +67,6 @@ impl View<'_> {
         let said = |by: &Evidence| (status::status(order, by, self.present), by.filled());
         let unconfirmed = (said(evidence) != said(&order.venue)).then_some(UNCONFIRMED);
         status::flags(order, evidence).words().chain(unconfirmed).map(str::to_owned).collect()
-    }
-
-    /// Whether somebody must look after it.
-    pub(super) fn is_unresolved(self, order: &Order) -> bool {
-        let Flags { fills_pending, quarantined, .. } = order.flags();
-        order.status(self.present) == Status::SubmitUnknown || fills_pending || quarantined
     }
 }
 

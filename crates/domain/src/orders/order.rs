@@ -242,6 +242,11 @@ impl Order {
         status::flags(self, &self.evidence())
     }
 
+    /// Whether what became of it at its venue is not known, and somebody must look after it.
+    pub fn is_unresolved(&self, present: Present) -> bool {
+        status::is_unresolved(self, &self.evidence(), present)
+    }
+
     /// Why it is quarantined.
     pub fn contradictions(&self) -> Vec<Contradiction> {
         Contradiction::all_in(self, &self.evidence())
@@ -363,6 +368,12 @@ impl Order {
     pub(super) fn is_cancel_pending(&self, evidence: &Evidence) -> bool {
         let last = self.cancels.last();
         last.is_some_and(|cancel| evidence.cancels.get(cancel).is_none_or(CancelEvidence::is_pending))
+    }
+
+    /// Whether it was said that nobody knows what became of its last cancel, and nothing else since.
+    pub(super) fn is_cancel_unknown(&self, evidence: &Evidence) -> bool {
+        let said = self.cancels.last().and_then(|cancel| evidence.cancels.get(cancel));
+        said.is_some_and(|cancel| cancel.unknown && cancel.is_pending())
     }
 
     /// What it counts for in memory, an estimate.

@@ -131,14 +131,29 @@ pub fn status(order: &Order, evidence: &Evidence, present: Present) -> Status {
         Status::PendingCancel
     } else if evidence.is_alive() {
         if evidence.filled().is_positive() { Status::PartiallyFilled } else { Status::Open }
+    } else if is_submission_unknown(order, evidence, present) {
+        Status::SubmitUnknown
+    } else if order.authorization.is_some() {
+        Status::Submitting
     } else {
-        match &order.authorization {
-            _ if !evidence.unknown.is_empty() => Status::SubmitUnknown,
-            Some(authorization) if authorization.is_overdue(present) => Status::SubmitUnknown,
-            Some(_) => Status::Submitting,
-            None => Status::Intent,
-        }
+        Status::Intent
     }
+}
+
+/// Whether it may be at its venue or not, and nobody is about to say so. A cancel that is pending does not make it known.
+fn is_submission_unknown(order: &Order, evidence: &Evidence, present: Present) -> bool {
+    let is_overdue = order.authorization.is_some_and(|authorization| authorization.is_overdue(present));
+    let is_known = evidence.is_alive() || end(order, evidence).is_some();
+    !is_known && (is_overdue || !evidence.unknown.is_empty())
+}
+
+/// Whether what became of it at its venue is not known, by this evidence, in this term and at this hour, so that somebody must
+/// look after it: nobody knows whether the venue has it, or whether its last cancel was carried out; fills are missing; or what
+/// is known contradicts itself.
+pub fn is_unresolved(order: &Order, evidence: &Evidence, present: Present) -> bool {
+    let Flags { fills_pending, quarantined, .. } = flags(order, evidence);
+    let is_cancel_unknown = || end(order, evidence).is_none() && order.is_cancel_unknown(evidence);
+    fills_pending || quarantined || is_submission_unknown(order, evidence, present) || is_cancel_unknown()
 }
 
 /// The terminal status that this evidence gives, whatever the term and the hour.
