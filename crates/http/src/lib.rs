@@ -21,7 +21,7 @@ mod lease;
 pub mod limits;
 mod metrics;
 mod office;
-mod order;
+pub mod order;
 mod refusal;
 mod reply;
 mod router;

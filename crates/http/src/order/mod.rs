@@ -11,13 +11,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tonic::Request;
 use wire::v1::{self, order_service_server::OrderService};
 
 use crate::input::{Body, Name, Parameters, bad, parse_request_id};
 use crate::order::body::{Batch, Cancel, NewOrder, Replace, Reports};
-use crate::order::view::{Denial, View};
 use crate::refusal::Refusal;
 use crate::reply::{headers, next_link};
 
@@ -25,6 +24,7 @@ mod body;
 mod view;
 
 pub(crate) use view::rfc3339;
+pub use view::{Canceled, Denial, Fate, Fill, Replaced, Submitted, View};
 
 /// What a browser sends when it opens a stream again: the id of the last event that it saw.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -60,69 +60,14 @@ pub(crate) struct Watched {
     strategy: String,
 }
 
-/// An order that was asked for, and what became of it.
-#[derive(Serialize)]
-struct Submitted {
-    #[serde(flatten)]
-    order: View,
-    existing: bool,
-    /// Of an order that is held.
-    waits_for: Vec<Denial>,
-}
-
-/// Both of a pair.
-#[derive(Serialize)]
-struct Replaced {
-    canceled: View,
-    order: View,
-    existing: bool,
-}
-
-/// The order that is cancelled, with what to sign for the cancel.
-#[derive(Serialize)]
-struct Canceled {
-    order: View,
-    timestamp_ms: Option<i64>,
-    window_ms: Option<u64>,
-}
-
-/// One of several: without an order there are denials.
-#[derive(Serialize)]
-struct Fate {
-    order: Option<View>,
-    existing: bool,
-    denials: Vec<Denial>,
-}
-
-impl From<v1::OrderResult> for Fate {
-    fn from(result: v1::OrderResult) -> Self {
-        let v1::OrderResult { order, existing, denials } = result;
-        Self {
-            order: order.map(View::from),
-            existing,
-            denials: denials.into_iter().map(Denial::from).collect(),
-        }
-    }
-}
-
-fn submitted(order: Option<v1::Order>, existing: bool, waits_for: Vec<v1::Denial>) -> Json<Submitted> {
-    let waits_for = waits_for.into_iter().map(Denial::from).collect();
-    Json(Submitted { order: order.unwrap_or_default().into(), existing, waits_for })
-}
-
-fn fates(results: Vec<v1::OrderResult>) -> Json<Vec<Fate>> {
-    Json(results.into_iter().map(Fate::from).collect())
-}
-
 pub(crate) async fn submit<O: OrderService>(
     State(orders): State<Arc<O>>,
     Body(body): Body<NewOrder>,
 ) -> Result<Response, Refusal> {
     let (order, request_id) = body.into_wire()?;
     let request = v1::SubmitRequest { order: Some(order), request_id };
-    let reply = orders.submit(Request::new(request)).await?.into_inner();
-    let v1::SubmitResponse { header, order, existing, waits_for } = reply;
-    Ok((headers(header), submitted(order, existing, waits_for)).into_response())
+    let mut reply = orders.submit(Request::new(request)).await?.into_inner();
+    Ok((headers(reply.header.take()), Json(Submitted::from(reply))).into_response())
 }
 
 pub(crate) async fn authorize<O: OrderService>(
@@ -131,9 +76,8 @@ pub(crate) async fn authorize<O: OrderService>(
 ) -> Result<Response, Refusal> {
     let (order, request_id) = body.into_wire()?;
     let request = v1::AuthorizeRequest { order: Some(order), request_id };
-    let reply = orders.authorize(Request::new(request)).await?.into_inner();
-    let v1::AuthorizeResponse { header, order, existing, waits_for } = reply;
-    Ok((headers(header), submitted(order, existing, waits_for)).into_response())
+    let mut reply = orders.authorize(Request::new(request)).await?.into_inner();
+    Ok((headers(reply.header.take()), Json(Submitted::from(reply))).into_response())
 }
 
 /// 200 whatever became of each.
@@ -142,7 +86,7 @@ pub(crate) async fn submit_batch<O: OrderService>(
     Body(body): Body<Batch>,
 ) -> Result<Response, Refusal> {
     let reply = orders.submit_batch(Request::new(body.into_wire()?)).await?.into_inner();
-    Ok((headers(reply.header), fates(reply.results)).into_response())
+    Ok((headers(reply.header), Json(fates(reply.results))).into_response())
 }
 
 /// 200 whatever became of each.
@@ -151,7 +95,7 @@ pub(crate) async fn report<O: OrderService>(
     Body(body): Body<Reports>,
 ) -> Result<Response, Refusal> {
     let reply = orders.report(Request::new(body.into_wire()?)).await?.into_inner();
-    Ok((headers(reply.header), fates(reply.results)).into_response())
+    Ok((headers(reply.header), Json(fates(reply.results))).into_response())
 }
 
 pub(crate) async fn cancel<O: OrderService>(
@@ -164,10 +108,8 @@ pub(crate) async fn cancel<O: OrderService>(
     let request_id = parse_request_id(request_id.as_deref())?;
     let which = Some(named(name, Which::OrderId, Which::ClientOrderId));
     let request = v1::CancelRequest { which, lease, token, request_id };
-    let reply = orders.cancel(Request::new(request)).await?.into_inner();
-    let v1::CancelResponse { header, order, timestamp_ms, window_ms } = reply;
-    let order = order.unwrap_or_default().into();
-    Ok((headers(header), Json(Canceled { order, timestamp_ms, window_ms })).into_response())
+    let mut reply = orders.cancel(Request::new(request)).await?.into_inner();
+    Ok((headers(reply.header.take()), Json(Canceled::from(reply))).into_response())
 }
 
 pub(crate) async fn replace<O: OrderService>(
@@ -179,10 +121,8 @@ pub(crate) async fn replace<O: OrderService>(
     let (order, request_id) = body.into_wire()?;
     let which = Some(named(name, Which::OrderId, Which::ClientOrderId));
     let request = v1::ReplaceRequest { which, order: Some(order), request_id };
-    let reply = orders.replace(Request::new(request)).await?.into_inner();
-    let v1::ReplaceResponse { header, canceled, order, existing } = reply;
-    let [canceled, order] = [canceled, order].map(|order| View::from(order.unwrap_or_default()));
-    Ok((headers(header), Json(Replaced { canceled, order, existing })).into_response())
+    let mut reply = orders.replace(Request::new(request)).await?.into_inner();
+    Ok((headers(reply.header.take()), Json(Replaced::from(reply))).into_response())
 }
 
 pub(crate) async fn show<O: OrderService>(
@@ -223,6 +163,10 @@ pub(crate) async fn watch<O: OrderService<WatchStream: Unpin>>(
     let request = v1::WatchOrdersRequest { account, strategy, after_serial };
     let changes = orders.watch(Request::new(request)).await?.into_inner();
     Ok(Sse::new(changes.map(|change| Ok(event(change)))).keep_alive(KeepAlive::default()))
+}
+
+fn fates(results: Vec<v1::OrderResult>) -> Vec<Fate> {
+    results.into_iter().map(Fate::from).collect()
 }
 
 fn event(change: Result<v1::WatchOrdersResponse, tonic::Status>) -> Event {

@@ -1,4 +1,4 @@
-//! An order as scripts read it.
+//! Orders, and what became of requests for them, as scripts read them: here and in `tenure order … -o json`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,57 +10,136 @@ const END_OF_TIME_MS: i64 = 253_402_300_800_000;
 
 /// Decimals are strings, times RFC 3339 in UTC, what is not known is null.
 #[derive(Serialize)]
-pub(crate) struct View {
-    order_id: u64,
-    key: Option<String>,
-    client_order_id: Option<String>,
-    venue: Option<String>,
-    account: Option<String>,
-    strategy: Option<String>,
-    algorithm: Option<String>,
-    trader: Option<String>,
-    symbol: Option<String>,
-    side: Option<&'static str>,
-    r#type: Option<&'static str>,
-    time_in_force: Option<&'static str>,
-    quantity: Option<String>,
-    price: Option<String>,
-    stop_price: Option<String>,
-    reduce_only: bool,
-    status: Option<&'static str>,
-    flags: Vec<String>,
-    reason: Option<String>,
-    filled_quantity: String,
-    venue_order_id: Option<String>,
-    lease: Option<String>,
-    token: Option<u64>,
-    authorized_serial: Option<u64>,
-    serial: u64,
-    updated_at: Option<String>,
-    submitted_at: Option<String>,
-    timestamp_ms: Option<i64>,
-    window_ms: Option<u64>,
-    fills: Vec<Fill>,
+pub struct View {
+    pub order_id: u64,
+    pub key: Option<String>,
+    pub client_order_id: Option<String>,
+    pub venue: Option<String>,
+    pub account: Option<String>,
+    pub strategy: Option<String>,
+    pub algorithm: Option<String>,
+    pub trader: Option<String>,
+    pub symbol: Option<String>,
+    pub side: Option<&'static str>,
+    pub r#type: Option<&'static str>,
+    pub time_in_force: Option<&'static str>,
+    pub quantity: Option<String>,
+    pub price: Option<String>,
+    pub stop_price: Option<String>,
+    pub reduce_only: bool,
+    pub status: Option<&'static str>,
+    pub flags: Vec<String>,
+    pub reason: Option<String>,
+    pub filled_quantity: String,
+    pub venue_order_id: Option<String>,
+    pub lease: Option<String>,
+    pub token: Option<u64>,
+    pub authorized_serial: Option<u64>,
+    pub serial: u64,
+    pub updated_at: Option<String>,
+    pub submitted_at: Option<String>,
+    pub timestamp_ms: Option<i64>,
+    pub window_ms: Option<u64>,
+    pub fills: Vec<Fill>,
 }
 
+/// A trade of an order.
 #[derive(Serialize)]
-struct Fill {
-    trade_id: String,
-    venue_order_id: String,
-    quantity: String,
-    price: String,
-    commission: Option<String>,
-    commission_asset: Option<String>,
-    maker: Option<bool>,
-    bust: bool,
-    at: Option<String>,
+pub struct Fill {
+    pub trade_id: String,
+    pub venue_order_id: String,
+    pub quantity: String,
+    pub price: String,
+    pub commission: Option<String>,
+    pub commission_asset: Option<String>,
+    pub maker: Option<bool>,
+    pub bust: bool,
+    pub at: Option<String>,
+}
+
+/// An order that was asked for, and what became of it.
+#[derive(Serialize)]
+pub struct Submitted {
+    #[serde(flatten)]
+    pub order: View,
+    pub existing: bool,
+    /// Of an order that is held.
+    pub waits_for: Vec<Denial>,
+}
+
+/// Both of a pair.
+#[derive(Serialize)]
+pub struct Replaced {
+    pub canceled: View,
+    pub order: View,
+    pub existing: bool,
+}
+
+/// The order that is cancelled, with what to sign for the cancel.
+#[derive(Serialize)]
+pub struct Canceled {
+    pub order: View,
+    pub timestamp_ms: Option<i64>,
+    pub window_ms: Option<u64>,
+}
+
+/// One of several: without an order there are denials.
+#[derive(Serialize)]
+pub struct Fate {
+    pub order: Option<View>,
+    pub existing: bool,
+    pub denials: Vec<Denial>,
 }
 
 /// Why not, or why not yet.
 #[derive(Serialize)]
-pub(crate) struct Denial {
-    reason: String,
-    message: String,
+pub struct Denial {
+    pub reason: String,
+    pub message: String,
+}
+
+impl Submitted {
+    fn new(order: Option<v1::Order>, existing: bool, waits_for: Vec<v1::Denial>) -> Self {
+        let waits_for = waits_for.into_iter().map(Denial::from).collect();
+        Self { order: order.unwrap_or_default().into(), existing, waits_for }
+    }
+}
+
+impl From<v1::SubmitResponse> for Submitted {
+    fn from(reply: v1::SubmitResponse) -> Self {
+        Self::new(reply.order, reply.existing, reply.waits_for)
+    }
+}
+
+impl From<v1::AuthorizeResponse> for Submitted {
+    fn from(reply: v1::AuthorizeResponse) -> Self {
+        Self::new(reply.order, reply.existing, reply.waits_for)
+    }
+}
+
+impl From<v1::ReplaceResponse> for Replaced {
+    fn from(reply: v1::ReplaceResponse) -> Self {
+        let [canceled, order] = [reply.canceled, reply.order].map(|order| order.unwrap_or_default().into());
+        Self { canceled, order, existing: reply.existing }
+    }
+}
+
+impl From<v1::CancelResponse> for Canceled {
+    fn from(reply: v1::CancelResponse) -> Self {
+        let v1::CancelResponse { header: _, order, timestamp_ms, window_ms } = reply;
+        Self { order: order.unwrap_or_default().into(), timestamp_ms, window_ms }
+    }
+}
+
+impl From<v1::OrderResult> for Fate {
+    fn from(result: v1::OrderResult) -> Self {
+        let v1::OrderResult { order, existing, denials } = result;
+        Self {
+            order: order.map(View::from),
+            existing,
+            denials: denials.into_iter().map(Denial::from).collect(),
+        }
+    }
 }
 
 impl From<v1::Denial> for Denial {
