@@ -13,6 +13,8 @@ use crate::exec::{Exec, Guard};
 use crate::output::Format;
 use crate::venue_sim::VenueSim;
 
+pub mod order;
+
 /// Decides which trading process may act, and keeps that decision through failure.
 #[derive(Parser, Debug)]
 #[command(name = "tenure", version, max_term_width = 100)]
@@ -73,6 +75,9 @@ pub enum Command {
     /// Leases: at most one holder at a time, with a fencing token that only grows.
     #[command(subcommand)]
     Lease(Lease),
+    /// Orders: recorded before they reach an exchange, and known until the world agrees on what became of them.
+    #[command(subcommand)]
+    Order(order::Order),
     /// The inner half of `lease exec`.
     #[command(hide = true)]
     LeaseGuard(Guard),
@@ -234,6 +239,8 @@ pub enum Bench {
     Reads(Load),
     /// Renewals of held leases.
     Leases(Load),
+    /// Authorisations of orders, beside renewals of leases. Nothing is sent to a venue.
+    Orders(BenchOrders),
 }
 
 #[derive(clap::Args, Debug, Clone)]
@@ -249,4 +256,23 @@ pub struct Load {
     /// Requests a second in all, sent on time whether or not earlier ones are answered. Default: as many as go.
     #[arg(long)]
     pub rate: Option<u64>,
+}
+
+/// Without an account the orders stand on a desk of the bench's own, which is set up where there is no desk at all.
+#[derive(clap::Args, Debug, Clone)]
+pub struct BenchOrders {
+    #[command(flatten)]
+    pub load: Load,
+    /// A direct account that trusts the reports of bots: what was authorised is then reported as not sent.
+    #[arg(long, requires_all = ["strategy", "symbol", "quantity", "price"])]
+    pub account: Option<String>,
+    #[arg(long, requires = "account")]
+    pub strategy: Option<String>,
+    #[arg(long, requires = "account")]
+    pub symbol: Option<String>,
+    /// Of each order.
+    #[arg(long, requires = "account")]
+    pub quantity: Option<String>,
+    #[arg(long, requires = "account")]
+    pub price: Option<String>,
 }

@@ -15,11 +15,16 @@ use wire::v1;
 use wire::v1::cluster_service_client::ClusterServiceClient;
 use wire::v1::config_service_client::ConfigServiceClient;
 use wire::v1::lease_service_client::LeaseServiceClient;
+use wire::v1::order_service_client::OrderServiceClient;
 
 use crate::failure::{Exit, Failure};
 
 /// Time for a connection to a node.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// A connection whose other end is gone without a word is noticed after the sum of these.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Beyond what the server waits for a leader and for an outcome.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -36,10 +41,18 @@ pub struct Client {
 impl Client {
     pub fn new(endpoints: Vec<String>) -> Result<Self, Failure> {
         let nodes = endpoints.into_iter().map(|address| {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"))
-                .map_err(|_| Failure::usage(format!("{address:?} is not HOST:PORT")))?;
-            let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy();
+            let channel = endpoint(&address)?.connect_lazy();
             Ok((address, channel))
+        });
+        Ok(Self { nodes: nodes.collect::<Result<_, Failure>>()? })
+    }
+
+    /// Connections of their own that end when their node does not answer for a while. Not for calls that change something: one
+    /// that was sent over such a connection would be taken for one that never was.
+    pub fn watching(&self) -> Result<Self, Failure> {
+        let nodes = self.nodes.iter().map(|(address, _)| {
+            let endpoint = endpoint(address)?.http2_keep_alive_interval(KEEPALIVE_INTERVAL);
+            Ok((address.clone(), endpoint.keep_alive_timeout(KEEPALIVE_TIMEOUT).connect_lazy()))
         });
         Ok(Self { nodes: nodes.collect::<Result<_, Failure>>()? })
     }
@@ -76,9 +89,7 @@ impl Client {
             .collect();
         members.sort_by_key(|member| member.id);
         let Some(first) = members.first() else { return Err(Failure::usage("no node answered".into())) };
-        let endpoint = Endpoint::from_shared(format!("http://{}", first.api));
-        let endpoint = endpoint.map_err(|_| Failure::usage(format!("{:?} is not HOST:PORT", first.api)))?;
-        let mut client = ClusterServiceClient::new(endpoint.connect_timeout(CONNECT_TIMEOUT).connect_lazy());
+        let mut client = ClusterServiceClient::new(endpoint(&first.api)?.connect_lazy());
         let call = timeout(CALL_TIMEOUT, client.init(v1::InitRequest { members })).await;
         call.map_err(|_| Failure::deadline())?.map_err(Failure::from_status)?;
         Ok(())
@@ -151,9 +162,20 @@ impl Client {
         ConfigServiceClient::new(channel)
     }
 
+    pub fn orders(channel: Channel) -> OrderServiceClient<Channel> {
+        OrderServiceClient::new(channel)
+    }
+
     pub fn cluster(channel: Channel) -> ClusterServiceClient<Channel> {
         ClusterServiceClient::new(channel)
     }
+}
+
+/// A node by its address.
+pub fn endpoint(address: &str) -> Result<Endpoint, Failure> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|_| Failure::usage(format!("{address:?} is not HOST:PORT")))?;
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true))
 }
 
 /// The connection could not be made: the request never left this process.

@@ -32,6 +32,9 @@ pub struct Failure {
     pub reason: String,
     pub message: String,
     pub next: String,
+    /// All reasons there are, each as the name that programs switch on and the words for people, of a refusal that tells more
+    /// than one at once.
+    pub reasons: Vec<(String, String)>,
 }
 
 /// What `-o json` prints on standard error.
@@ -41,11 +44,20 @@ struct Json<'a> {
     reason: &'a str,
     message: &'a str,
     next: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Said<'a>>,
+}
+
+/// One reason of several.
+#[derive(Serialize)]
+struct Said<'a> {
+    reason: &'a str,
+    message: &'a str,
 }
 
 impl Failure {
     pub fn new(exit: Exit, reason: &str, message: impl Into<String>, next: &str) -> Self {
-        Self { exit, reason: reason.into(), message: message.into(), next: next.into() }
+        Self { exit, reason: reason.into(), message: message.into(), next: next.into(), reasons: Vec::new() }
     }
 
     pub fn usage(message: String) -> Self {
@@ -76,20 +88,22 @@ impl Failure {
                 | Reason::Draining
                 | Reason::HistoryIncomplete,
             ) => (Exit::Refused, "tenure status"),
-            Some(Reason::Refused | Reason::DuplicateKey | Reason::KeyExpired | Reason::WrongLease) => {
-                (Exit::Conflict, "tenure status")
+            Some(Reason::Refused) => (Exit::Conflict, "tenure status"),
+            Some(Reason::DuplicateKey | Reason::KeyExpired) => {
+                (Exit::Conflict, "use a new key for a new order")
             }
-            Some(Reason::OrderState) => (Exit::Conflict, "tenure status"),
-            Some(
-                Reason::Killed
-                | Reason::Mode
-                | Reason::BreakerOpen
-                | Reason::Unreconciled
-                | Reason::NodesDiffer
-                | Reason::Full,
-            ) => (Exit::Refused, "tenure status"),
-            Some(Reason::InvalidOrder | Reason::AccountMode) => (Exit::Usage, "tenure --help"),
-            Some(Reason::UnknownOrder) => (Exit::NotFound, "tenure status"),
+            Some(Reason::WrongLease) => (Exit::Conflict, "trade under the lease of the strategy"),
+            Some(Reason::OrderState) => (Exit::Conflict, "tenure order get ID"),
+            Some(Reason::Killed) => (Exit::Refused, "tenure kill-switch show"),
+            Some(Reason::Mode) => (Exit::Refused, "tenure mode show"),
+            Some(Reason::BreakerOpen) => (Exit::Refused, "tenure breaker list"),
+            Some(Reason::Unreconciled | Reason::NodesDiffer) => (Exit::Refused, "tenure status"),
+            Some(Reason::Full) => (Exit::Refused, "use keys that begin with their time"),
+            Some(Reason::InvalidOrder) => (Exit::Usage, "correct the order"),
+            Some(Reason::AccountMode) => {
+                (Exit::Usage, "tenure order submit of a gateway account, authorize of a direct one")
+            }
+            Some(Reason::UnknownOrder) => (Exit::NotFound, "tenure order list"),
             Some(Reason::UnknownName) => (Exit::NotFound, "tenure config show"),
             Some(Reason::StaleRevision) => (Exit::Conflict, "tenure config show"),
             Some(Reason::NotPermitted) => (Exit::NotPermitted, "tenure status"),
@@ -104,14 +118,16 @@ impl Failure {
         };
         let reason =
             reason.map_or_else(|| format!("{:?}", status.code()).to_uppercase(), |r| r.name().into());
-        Self { exit, reason, message: status.message().into(), next: next.into() }
+        let reasons = api::all_reasons(&status);
+        Self { exit, reason, message: status.message().into(), next: next.into(), reasons }
     }
 
     /// Writes the failure to standard error, in the form that was asked for.
     pub fn print(&self, json: bool) {
         if json {
-            let Self { exit, reason, message, next } = self;
-            let json = Json { code: *exit as i32, reason, message, next };
+            let Self { exit, reason, message, next, reasons } = self;
+            let reasons = reasons.iter().map(|(reason, message)| Said { reason, message }).collect();
+            let json = Json { code: *exit as i32, reason, message, next, reasons };
             eprintln!("{}", serde_json::to_string(&json).expect("strings and a number"));
         } else {
             eprintln!("tenure: {}\n  next: {}", self.message, self.next);

@@ -42,9 +42,20 @@ fn json<T: Serialize>(item: &T) -> String {
     serde_json::to_string(item).expect("what is printed has string keys and finite numbers")
 }
 
-fn write(text: &str) -> io::Result<()> {
+/// Prints one of many documents, a line. An error when nobody reads any more: there is no use in going on.
+pub fn print_line<T: Serialize>(item: &T) -> io::Result<()> {
+    print_text(&json(item))
+}
+
+/// Prints one of many lines, in the same way.
+pub fn print_text(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+    writeln!(out, "{}", text.trim_end())?;
+    out.flush()
+}
+
+fn write(text: &str) -> io::Result<()> {
+    match print_text(text) {
         // Whoever read has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

@@ -7,6 +7,7 @@ pub mod config;
 mod desk_file;
 pub mod history;
 pub mod lease;
+mod order;
 mod status;
 pub mod switch;
 
@@ -50,6 +51,7 @@ async fn run_remote(args: Args) -> Result<()> {
         Command::Status => status::run(&client, format).await,
         Command::History { since } => history::run(&client, since, format).await,
         Command::Lease(lease) => lease::run(&client, lease, format).await,
+        Command::Order(order) => order::run(&client, order, format).await,
         Command::Check(check) => match check::run(&client, check, format).await? {
             0 => Ok(()),
             level => std::process::exit(level),
@@ -92,6 +94,10 @@ fn reason(why: Why) -> v1::Reason {
 
 /// The same of a command that has nothing to ask.
 fn said(text: String) -> v1::Reason {
-    let actor = std::env::var("USER").unwrap_or_else(|_| "unknown".into());
-    v1::Reason { actor, text }
+    v1::Reason { actor: actor(), text }
+}
+
+/// Who types this, as far as the shell says.
+fn actor() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".into())
 }

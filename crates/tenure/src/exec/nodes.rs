@@ -7,22 +7,16 @@ use api::Reason;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use wire::v1;
 use wire::v1::lease_service_client::LeaseServiceClient;
 
 use super::moment::Moment;
 use super::terms::Terms;
+use crate::client::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, endpoint};
 use crate::command::lease::{millis, request_id};
 use crate::failure::Failure;
-
-/// Time for a connection to a node.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// A connection whose other end is gone without a word is noticed after the sum of these, and opened anew.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which lease, for whom, and how long.
 pub struct Claim {
@@ -67,10 +61,7 @@ pub enum Meaning {
 impl Nodes {
     pub fn new(endpoints: &[String]) -> Result<Self, Failure> {
         let channels = endpoints.iter().map(|address| {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"))
-                .map_err(|_| Failure::usage(format!("{address:?} is not HOST:PORT")))?;
-            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-            let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE_INTERVAL);
+            let endpoint = endpoint(address)?.http2_keep_alive_interval(KEEPALIVE_INTERVAL);
             Ok(endpoint.keep_alive_timeout(KEEPALIVE_TIMEOUT).keep_alive_while_idle(true).connect_lazy())
         });
         let channels = channels.collect::<Result<Vec<_>, Failure>>()?;
