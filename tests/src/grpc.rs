@@ -6,6 +6,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt;
 use wire::v1::cluster_service_client::ClusterServiceClient;
+use wire::v1::config_service_client::ConfigServiceClient;
 use wire::v1::lease_service_client::LeaseServiceClient;
 use wire::v1::order_service_client::OrderServiceClient;
 use wire::v1::{self, AcquireResponse};
@@ -22,6 +23,10 @@ pub fn leases(port: u16) -> Result<LeaseServiceClient<Channel>> {
 
 pub fn orders(port: u16) -> Result<OrderServiceClient<Channel>> {
     Ok(OrderServiceClient::new(channel(port)?))
+}
+
+pub fn config(port: u16) -> Result<ConfigServiceClient<Channel>> {
+    Ok(ConfigServiceClient::new(channel(port)?))
 }
 
 pub fn cluster(port: u16) -> Result<ClusterServiceClient<Channel>> {

@@ -4,7 +4,8 @@
 //! [`cli`], [`resp`], [`grpc`] and [`http`] (ways in), [`load`] and [`ledger`] (traffic and the account of what it was promised),
 //! [`crowd`] (clients that wait), [`desk`] (programs under a lease, and whether two ran at once), [`contest`] (locks of
 //! foreign clients, and whether two held one at once), [`bots`] and [`trades`] (the bots of the README, and whether one traded
-//! that might not), [`judged`] (programs of foreign clients that judge themselves), [`trading`] (many orders at a desk),
+//! that might not), [`judged`] (programs of foreign clients that judge themselves), [`order_desk`]
+//! (a desk with orders), [`trading`] (many orders),
 //! [`stall`] (a disk that is slow for a moment), [`pulse`] (how long the machine held everybody up), [`power`] (a disk that
 //! loses its power), [`processors`] (less of the machine), [`chance`] (what is drawn), [`figures`] (what a run measured).
 //!
@@ -26,6 +27,7 @@ pub mod judged;
 pub mod ledger;
 pub mod load;
 pub mod node;
+pub mod order_desk;
 pub mod ports;
 pub mod power;
 pub mod process;

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
-use wire::v1::config_service_client::ConfigServiceClient;
 use wire::v1::order_service_client::OrderServiceClient;
 use wire::v1::{self, get_order_request::Which};
 
@@ -64,10 +63,6 @@ impl Days {
     }
 }
 
-pub fn orders(port: u16) -> Result<OrderServiceClient<Channel>> {
-    Ok(OrderServiceClient::new(grpc::channel(port)?))
-}
-
 /// A desk that believes its bots. Gives the token of its lease, which is held for an hour.
 pub async fn open_desk(port: u16) -> Result<u64> {
     let symbols = SYMBOLS.map(|symbol| v1::Instrument {
@@ -104,7 +99,7 @@ pub async fn open_desk(port: u16) -> Result<u64> {
         strategies: STRATEGIES.map(strategy).to_vec(),
         day_offset_minutes: 0,
     };
-    let mut config = ConfigServiceClient::new(grpc::channel(port)?);
+    let mut config = grpc::config(port)?;
     let reason = Some(v1::Reason { actor: "test".into(), text: "many orders".into() });
     let request = v1::ApplyRequest {
         configuration: Some(configuration),
@@ -187,7 +182,7 @@ pub async fn authorize(
     let next = Arc::new(AtomicUsize::new(numbers.start));
     let mut bots = JoinSet::new();
     for port in ports.iter().cycle().take(BOTS_PER_NODE * ports.len()) {
-        let (next, end, client) = (next.clone(), numbers.end, orders(*port)?);
+        let (next, end, client) = (next.clone(), numbers.end, grpc::orders(*port)?);
         bots.spawn(async move {
             let mut authorized = Vec::new();
             loop {
@@ -224,7 +219,7 @@ pub async fn close(ports: &[u16], authorized: &[(usize, u64)]) -> Result<()> {
     let mut bots = JoinSet::new();
     let share = authorized.len().div_ceil(BOTS_PER_NODE * ports.len()).max(1);
     for (mine, port) in authorized.chunks(share).zip(ports.iter().cycle()) {
-        let (mine, client) = (mine.to_vec(), orders(*port)?);
+        let (mine, client) = (mine.to_vec(), grpc::orders(*port)?);
         bots.spawn(async move {
             for some in mine.chunks(REPORTS) {
                 let reports = some.iter().map(|(number, id)| report(*number, *id)).collect();
@@ -268,7 +263,7 @@ async fn gathered<T: Send + 'static>(mut bots: JoinSet<Result<Vec<T>>>) -> Resul
 
 /// Every order that a node tells, page by page, and how long that took.
 pub async fn all(port: u16) -> Result<(Vec<v1::Order>, Duration)> {
-    let (mut client, mut all, began) = (orders(port)?, Vec::new(), Instant::now());
+    let (mut client, mut all, began) = (grpc::orders(port)?, Vec::new(), Instant::now());
     let mut request = v1::ListOrdersRequest { limit: 1000, ..Default::default() };
     loop {
         let page = client.list(request.clone()).await?.into_inner();
@@ -283,7 +278,7 @@ pub async fn all(port: u16) -> Result<(Vec<v1::Order>, Duration)> {
 /// An order by its id; `None` while this node does not know all of its history yet.
 pub async fn get(port: u16, order_id: u64) -> Result<Option<v1::Order>> {
     let request = v1::GetOrderRequest { which: Some(Which::OrderId(order_id)) };
-    match orders(port)?.get(Request::new(request)).await {
+    match grpc::orders(port)?.get(Request::new(request)).await {
         Ok(reply) => Ok(reply.into_inner().order),
         Err(refused) if refused.code() == Code::Unavailable => Ok(None),
         Err(refused) => Err(refused.into()),
