@@ -1,10 +1,12 @@
 //! What every call does: propose, look, and say where its answer comes from.
 
 use consensus::{Reading, Replica};
-use domain::{Action, Answer, LogTime, Outcome, State};
+use domain::{Action, Answer, LogTime, Outcome, Serial, State};
+use tokio::time::timeout;
 use tonic::Status;
 use wire::v1;
 
+use crate::limits::APPLIED_WITHIN;
 use crate::refusal::{Reason, from_propose, from_refusal};
 
 /// Runs an action, once if `request_id` names it. What the state itself refuses is an error.
@@ -47,6 +49,17 @@ pub(crate) fn cluster_id(replica: &Replica) -> String {
 
 pub(crate) fn hex(id: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(id))
+}
+
+/// Whether this node has applied so much, now or soon: news of what was committed travels behind its outcome.
+pub(crate) async fn has_applied(replica: &Replica, serial: Serial) -> bool {
+    let mut watch = replica.watch();
+    let applied = async {
+        while replica.local().serial() < serial {
+            watch.changed().await;
+        }
+    };
+    timeout(APPLIED_WITHIN, applied).await.is_ok()
 }
 
 /// What a reading shows at which log time, and its place among all commands: all from one look, while nothing is

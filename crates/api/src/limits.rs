@@ -32,6 +32,10 @@ pub const LIST_STEPS_MAX: usize = 32;
 /// What an order, and each of its fills, counts for in a page of [`LIST_BYTES_MAX`]: its names are of at most 64 bytes each.
 pub const ORDER_ROW_BYTES: usize = 512;
 
+/// How long a node that was told the outcome of a write is waited for to apply it, before a quorum round is asked for: many
+/// times what the news of a commit takes.
+pub const APPLIED_WITHIN: Duration = Duration::from_millis(50);
+
 /// Orders in one batch, and reports in another: as many as venues take in one message.
 pub const BATCH_ORDERS_MAX: usize = 20;
 

@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wire::v1::{self, order_service_server::OrderService};
 
-use crate::call::{header, look, other_request, propose};
+use crate::call::{has_applied, header, look, other_request, propose};
 use crate::cluster::WallClock;
 use crate::faults::Faults;
 use crate::limits::{BATCH_ORDERS_MAX, LISTINGS_MAX, REPORTED_FACTS_MAX};
@@ -87,9 +87,9 @@ impl Orders {
         Ok(Submitted { header: header(&self.replica, &outcome), result })
     }
 
-    /// What a write left behind. It was applied here in most cases, and is then looked at without another round.
+    /// What a write left behind, looked at without another round unless this node lags behind or the write was repeated.
     async fn show<T>(&self, outcome: &Outcome, show: impl FnOnce(View<'_>) -> T) -> Result<T, Status> {
-        if !outcome.repeated && self.replica.local().serial() >= outcome.made.serial {
+        if !outcome.repeated && has_applied(&self.replica, outcome.made.serial).await {
             let state = self.replica.local();
             let wall_zero = WallZero::new((self.wall_ms)().saturating_mul(1_000_000), state.now());
             let present = Present { term: outcome.made.term, now: state.now() };
