@@ -12,6 +12,11 @@ pub(crate) fn now_ns() -> u64 {
     turmoil::sim_elapsed().map_or(0, |elapsed| elapsed.as_nanos() as u64)
 }
 
+/// Milliseconds since 1970 by the clock that is never wrong.
+pub(crate) fn true_ms() -> i64 {
+    EPOCH_MS + (now_ns() / 1_000_000) as i64
+}
+
 pub(crate) struct NodeClock {
     drift_ppm: i64,
     /// What the monotonic clock showed when the run began: that of a machine says nothing about another's.

@@ -100,6 +100,22 @@ pub struct Plan {
     pub sync_time: Duration,
     /// How fast the clock of a node runs against the true time, in parts per million.
     pub drift_ppm_max: i64,
+    /// In every other run.
+    pub trading: Option<Trading>,
+}
+
+/// Traders, and what their desk allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Trading {
+    /// Two on one strategy, or three on two of them.
+    pub traders: u32,
+    /// The mean pause of a trader between two acts.
+    pub pause: Duration,
+    /// Whether the word of a trader settles an order. Without, nothing is limited: no order would ever end.
+    pub trusts_traders: bool,
+    pub open_orders_max: u32,
+    /// In either symbol.
+    pub position_max: &'static str,
 }
 
 /// Hosts beside the founders', for members that come later.
@@ -134,6 +150,22 @@ impl Plan {
                 *[1500, 1500, 10_000, 40_000].choose(&mut random).expect("there are some"),
             ),
             value_bytes: *[0, 0, 1000].choose(&mut random).expect("there are some"),
+            // What is newer is drawn later, so that a seed keeps what it had.
+            trading: Trading::draw(&mut random),
         }
+    }
+}
+
+impl Trading {
+    fn draw(random: &mut StdRng) -> Option<Self> {
+        let is_there = random.random_ratio(1, 2);
+        let trading = Self {
+            traders: random.random_range(2..=3),
+            pause: Duration::from_millis(random.random_range(100..=400)),
+            trusts_traders: random.random_ratio(4, 5),
+            open_orders_max: random.random_range(5..=20),
+            position_max: *["0.02", "0.05", "0.2"].choose(random).expect("there are some"),
+        };
+        is_there.then_some(trading)
     }
 }

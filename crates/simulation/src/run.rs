@@ -10,7 +10,9 @@ use rand::{RngExt, SeedableRng};
 use turmoil::{Builder, Sim};
 
 use crate::clients::{Clients, Phase, trace};
+use crate::exchange;
 use crate::invariants::Invariants;
+use crate::judge::orders::{self, Figures};
 use crate::judge::{judge, messages};
 use crate::nemesis::Nemesis;
 use crate::plan::{Plan, SPARES};
@@ -64,6 +66,9 @@ pub fn run(plan: Plan) -> Result<Report> {
     }
     let clients = Clients::start(&plan, &mut sim, &mut random);
     let nemesis = Nemesis::new(plan.clone(), StdRng::seed_from_u64(random.random()), nodes.clone());
+    if plan.trading.is_some() {
+        exchange::install(&mut sim, plan.seed);
+    }
     let invariants = Invariants::default();
     Run { plan, sim, nodes, nemesis, clients, invariants, looked: Duration::ZERO }.go()
 }
@@ -193,9 +198,17 @@ impl Run {
         violations.extend(judged.violations.iter().map(ToString::to_string));
         let talk = self.clients.talk();
         violations.extend(messages::examine(&talk).iter().map(ToString::to_string));
+        let orders = self.clients.orders();
+        if let Some((record, desk)) = &orders {
+            violations.extend(orders::examine(record, &history, desk).iter().map(ToString::to_string));
+        }
+        let figures = orders.as_ref().map(|(record, _)| Figures::of(record)).unwrap_or_default();
         let faults = self.nemesis.done();
         let kinds = faults.len();
-        let is_conclusive = kinds >= 2 && judged.acknowledged >= 1000 && self.invariants.compared > 0;
+        let is_conclusive = kinds >= 2
+            && judged.acknowledged >= 1000
+            && self.invariants.compared > 0
+            && (orders.is_none() || figures.says_something());
         let summary = serde_json::json!({
             "seed": self.plan.seed,
             "nodes": self.plan.nodes,
@@ -210,7 +223,9 @@ impl Run {
             "undecided": judged.undecided,
             "messages": talk.said.len(),
             "messages_heard": talk.heard.iter().map(|heard| heard.texts.len()).sum::<usize>(),
-            "trace": format!("{:016x}", trace(&history, &talk)),
+            "orders": figures.counts,
+            "orders_refused": figures.refused,
+            "trace": format!("{:016x}", trace(&history, &talk, orders.as_ref().map(|(record, _)| record))),
             "conclusive": is_conclusive,
             "violations": violations.len(),
         });

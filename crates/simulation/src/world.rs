@@ -321,11 +321,11 @@ impl Spawn for Tasks {
     }
 }
 
-async fn listen(port: u16) -> io::Result<TcpListener> {
+pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)).await
 }
 
-fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> + Send + Unpin {
+pub(crate) fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> + Send + Unpin {
     Box::pin(stream::unfold(listener, async |listener| {
         let accepted = listener.accept().await.map(|(socket, _)| socket);
         Some((accepted, listener))

@@ -59,6 +59,8 @@ impl Dialect {
         request: &[&str],
     ) -> io::Result<Value> {
         match (self, call) {
+            // Its answer is an array.
+            (_, Call::Acquire { .. }) => connection.call(request).await,
             (Self::Transaction, _) => transaction(connection, &["GET", key], request).await,
             (Self::Script | Self::LoadedScript(_), _) => {
                 let Some((source, arguments)) = script(call) else { return connection.call(request).await };

@@ -3,16 +3,15 @@
 use hyper_util::rt::TokioIo;
 use tonic::transport::{Channel, Endpoint, Uri};
 use turmoil::net::TcpStream;
-use wire::v1::lease_service_client::LeaseServiceClient;
 
 use crate::world::API_PORT;
 
-pub(super) fn connect(host: &str) -> LeaseServiceClient<Channel> {
+pub(super) fn connect(host: &str) -> Channel {
     let address = format!("{host}:{API_PORT}");
     let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a host and a port");
     let connector = tower::service_fn(move |_: Uri| {
         let address = address.clone();
         async move { TcpStream::connect(address).await.map(TokioIo::new) }
     });
-    LeaseServiceClient::new(endpoint.connect_with_connector_lazy(connector))
+    endpoint.connect_with_connector_lazy(connector)
 }

@@ -22,7 +22,7 @@ pub(super) struct Leases {
 impl Leases {
     fn connection(&mut self, host: &str) -> &mut LeaseServiceClient<Channel> {
         if self.connection.as_ref().is_none_or(|(at, _)| at != host) {
-            self.connection = Some((host.to_owned(), grpc::connect(host)));
+            self.connection = Some((host.to_owned(), LeaseServiceClient::new(grpc::connect(host))));
         }
         &mut self.connection.as_mut().expect("it was just made").1
     }
@@ -131,8 +131,13 @@ impl Calls for Leases {
     }
 
     fn learn(&self, tokens: &mut BTreeMap<String, u64>, operation: &Operation) {
-        if let (Call::Acquire { .. }, Some(Reply::Acquired(lease))) = (&operation.call, operation.reply()) {
-            tokens.insert(operation.key.clone(), lease.token);
-        }
+        learn(tokens, operation);
+    }
+}
+
+/// The token of a grant.
+pub(super) fn learn(tokens: &mut BTreeMap<String, u64>, operation: &Operation) {
+    if let (Call::Acquire { .. }, Some(Reply::Acquired(lease))) = (&operation.call, operation.reply()) {
+        tokens.insert(operation.key.clone(), lease.token);
     }
 }

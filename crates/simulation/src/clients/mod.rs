@@ -4,6 +4,7 @@ mod dialect;
 mod grpc;
 mod lease;
 mod news;
+mod orders;
 mod redis;
 mod resp;
 
@@ -23,8 +24,10 @@ use tokio::time::{sleep, timeout};
 use turmoil::Sim;
 
 use self::news::News;
+use self::orders::Desk;
 use crate::clock::now_ns;
 use crate::judge::messages::Talk;
+use crate::judge::orders::{self as judged, Record};
 use crate::judge::{Call, History, Operation, Outcome, Reply};
 use crate::plan::Plan;
 use crate::world::{Place, host};
@@ -51,6 +54,9 @@ const READS_AT_A_NODE: u32 = 20;
 /// Acknowledged operations that show that the load flows.
 const FLOWING: u64 = 50;
 
+/// What the chance of traders has of a seed.
+const TRADING_SEED: u64 = 0x0dde_5eed;
+
 /// What the clients are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -64,6 +70,7 @@ pub(crate) enum Phase {
 pub(crate) struct Clients {
     shared: Arc<Shared>,
     news: News,
+    desk: Option<Arc<Desk>>,
     phase: watch::Sender<Phase>,
     /// How many operations had been acknowledged when the faults ended.
     acknowledged_before: AtomicU64,
@@ -140,7 +147,9 @@ impl Clients {
             hosts: Mutex::default(),
             operations: Mutex::default(),
             acknowledged: AtomicU64::new(0),
-            working: AtomicUsize::new((plan.clients + READERS) as usize),
+            working: AtomicUsize::new(
+                (plan.clients + READERS) as usize + usize::from(plan.trading.is_some()),
+            ),
         });
         let (phase, phases) = watch::channel(Phase::Wait);
         let client = |id| Client {
@@ -154,16 +163,19 @@ impl Clients {
         let all: Vec<Client> = (1..=plan.clients + READERS).map(client).collect();
         let (loaded, news) = (Arc::default(), News::new(shared.clone()));
         let (people, chance) = (news.clone(), StdRng::seed_from_u64(random.random()));
+        let desk = plan.trading.map(|trading| Desk::new(trading, shared.clone()));
+        // Its chance is of its own, so that what others draw stays as it was.
+        let trade = trade(desk.clone(), phases.clone(), StdRng::seed_from_u64(plan.seed ^ TRADING_SEED));
         // One host for all: each costs time at every step, and no fault concerns them.
         sim.client("clients", async move {
             let work = all.into_iter().map(async |client| match client.id % 2 {
                 0 => client.work(phases.clone(), redis::Redis::new(Arc::clone(&loaded))).await,
                 _ => client.work(phases.clone(), lease::Leases::default()).await,
             });
-            tokio::join!(join_all(work), people.work(phases.clone(), chance));
+            tokio::join!(join_all(work), people.work(phases.clone(), chance), trade);
             Ok(())
         });
-        Self { shared, news, phase, acknowledged_before: AtomicU64::new(0) }
+        Self { shared, news, desk, phase, acknowledged_before: AtomicU64::new(0) }
     }
 
     /// The nodes that a client may be configured with.
@@ -199,16 +211,28 @@ impl Clients {
         self.news.talk()
     }
 
+    /// What happened around orders, and what that is held to; in runs that have any.
+    pub(crate) fn orders(&self) -> Option<(Record, judged::Desk)> {
+        self.desk.as_ref().map(|desk| (desk.record(), desk.terms()))
+    }
+
     /// What they were answered.
     pub(crate) fn history(&self) -> History {
         History { operations: self.shared.operations.lock().clone() }
     }
 }
 
+async fn trade(desk: Option<Arc<Desk>>, phases: watch::Receiver<Phase>, random: StdRng) {
+    if let Some(desk) = desk {
+        desk.clone().work(phases, random).await;
+        desk.leave();
+    }
+}
+
 /// A number that two equal runs share.
-pub(crate) fn trace(history: &History, talk: &Talk) -> u64 {
+pub(crate) fn trace(history: &History, talk: &Talk, orders: Option<&Record>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
-    hasher.write(format!("{history:?} {talk:?}").as_bytes());
+    hasher.write(format!("{history:?} {talk:?} {orders:?}").as_bytes());
     hasher.finish()
 }
 

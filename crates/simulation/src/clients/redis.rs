@@ -7,8 +7,8 @@ use rand::RngExt;
 
 use super::dialect::{Dialect, Loaded};
 use super::resp::{Connection, Value};
-use super::{Answered, Calls, Client, Family, Protocol, returned};
-use crate::judge::{Call, Condition, Operation, Reply, TimeLeft};
+use super::{Answered, Calls, Client, Family, Protocol, lease, returned};
+use crate::judge::{Call, Condition, Lease, Operation, Reply, TimeLeft};
 use crate::plan::Plan;
 use crate::world::REDIS_PORT;
 
@@ -47,6 +47,8 @@ impl Protocol for Redis {
         match said {
             Ok(Value::Error(error)) => refused(&error),
             Ok(Value::Array(None)) => Answered::Refused,
+            // It does not say for how long the other has it.
+            Ok(Value::Array(Some(parts))) if parts.first() == Some(&Value::Integer(0)) => Answered::Refused,
             Ok(value) => match reply(call, &value) {
                 Some(reply) => returned(reply, None),
                 None => panic!("{call} was answered with {value:?}"),
@@ -89,6 +91,9 @@ fn request(key: &str, call: &Call) -> Vec<String> {
             text(&["EVAL", EXPIRE_IF, "1", key, value, &ttl_ms.to_string()])
         }
         Call::TimeLeft => text(&["PTTL", key]),
+        Call::Acquire { holder, ttl_ms, .. } => {
+            text(&["LEASE.ACQUIRE", key, holder, "PX", &ttl_ms.to_string()])
+        }
         _ => text(&["GET", key]),
     }
 }
@@ -103,6 +108,14 @@ fn reply(call: &Call, value: &Value) -> Option<Reply> {
         (Call::Delete | Call::CompareAndDelete { .. }, Value::Integer(count)) => Reply::Removed(*count == 1),
         (Call::CompareAndExpire { .. }, Value::Integer(count)) => Reply::Changed(*count == 1),
         (Call::Increment, Value::Integer(integer)) => Reply::Integer(*integer),
+        (Call::Acquire { holder, ttl_ms, .. }, Value::Array(Some(parts))) => match parts[..] {
+            [Value::Integer(1), Value::Integer(token), Value::Integer(left)] => {
+                let (token, left) = (u64::try_from(token).ok()?, u64::try_from(left).ok()?);
+                let (ttl_ms, remaining_ms) = (Some(*ttl_ms), Some(left));
+                Reply::Acquired(Lease { holder: holder.clone(), token, ttl_ms, remaining_ms })
+            }
+            _ => return None,
+        },
         (Call::TimeLeft, Value::Integer(-2)) => Reply::TimeLeft(TimeLeft::Absent),
         (Call::TimeLeft, Value::Integer(-1)) => Reply::TimeLeft(TimeLeft::Endless),
         (Call::TimeLeft, Value::Integer(ms)) => Reply::TimeLeft(TimeLeft::Ms(u64::try_from(*ms).ok()?)),
@@ -167,5 +180,7 @@ impl Calls for Redis {
         keys.map(|key| (key, Call::Get)).collect()
     }
 
-    fn learn(&self, _tokens: &mut BTreeMap<String, u64>, _operation: &Operation) {}
+    fn learn(&self, tokens: &mut BTreeMap<String, u64>, operation: &Operation) {
+        lease::learn(tokens, operation);
+    }
 }

@@ -2,6 +2,7 @@
 //! and random ones, made by running random operations against a server that keeps the rules.
 
 mod build;
+mod orders;
 mod random;
 mod right;
 mod server;
