@@ -76,6 +76,14 @@ bugs! {
     /// What a command did is forgotten while copies of it are still on their way.
     OutcomesTrimmed = "outcomes-trimmed",
 
+    // Orders.
+    /// A token that was good once is good as long as anybody holds the lease.
+    OldTokenTrades = "old-token-trades",
+    /// A key under another token is taken for that of another order.
+    PayloadHoldsToken = "payload-holds-token",
+    /// What is told of an order that has ended is not taken in any more.
+    LateFillIgnored = "late-fill-ignored",
+
     // The way of a command.
     /// A command that is sent again gets a new id.
     ForwardedUnderNewId = "forwarded-under-new-id",

@@ -1,5 +1,7 @@
 //! What a bot asks for, before anything has happened to it.
 
+use planted::Bug;
+
 use crate::digest::Feed;
 use crate::orders::reason::{Fault, Field, Reason};
 use crate::orders::tombstone::StrategyKey;
@@ -71,6 +73,9 @@ impl Intent {
         let mut feed = Feed::new("intent");
         for name in [self.key.as_str(), self.algorithm.as_str(), self.trader.as_str()] {
             feed.bytes(name.as_bytes());
+        }
+        if planted::is(Bug::PayloadHoldsToken) {
+            feed.u64(self.token.as_u64());
         }
         feed.u128(self.terms()).finish()
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use planted::Bug;
+
 use crate::digest::Feed;
 use crate::limits::{CANCEL_BYTES, CANCELS_PER_ORDER_MAX, ORDER_BYTES};
 use crate::orders::command::feed_reasons;
@@ -195,6 +197,9 @@ impl Order {
     /// Takes in a report, in which bots' words count for `bots`; whether it said anything new. The outcome of a cancel that was
     /// not authorised here counts for what it says of the order alone.
     pub fn report(&mut self, report: &Report, bots: Weight, serial: Serial, at: LogTime) -> bool {
+        if planted::is(Bug::LateFillIgnored) && status::end(self, &self.venue).is_some() {
+            return false;
+        }
         let mut said = Evidence::of(report);
         said.cancels.retain(|cancel, _| self.cancels.contains(cancel));
         let evidence = match report.weight(bots) {

@@ -19,6 +19,8 @@
 //! Cancels here are those of bots. What an operator or the cluster itself cancels is not asked for under a lease and is not
 //! checked: a halted desk can still be emptied.
 
+use planted::Bug;
+
 use crate::limits::{KEY_AGE_MS_MAX, KEY_AHEAD_MS_MAX};
 use crate::orders::intent::{Intent, Side};
 use crate::orders::reason::{Fault, Field, Mode, Reason};
@@ -241,6 +243,7 @@ fn fenced(records: Records<'_>, name: &LeaseName, token: Token, request: &Reques
     }
     match request.lease {
         None => Some(Reason::LeaseFree),
+        Some(lease) if token < lease.token && planted::is(Bug::OldTokenTrades) => None,
         Some(lease) if lease.token != token => Some(Reason::Fenced { current: lease.token }),
         Some(_) => None,
     }
