@@ -177,6 +177,7 @@ impl Desk {
             reason: String::new(),
         });
         desk.apply(Action::Trading(Box::new(TradingAction::Configure {
+            expected: None,
             draft: draft(),
             tag: Tag::of(1),
             audit,

@@ -264,7 +264,7 @@ async fn no_order_is_missed_or_told_twice_on_its_way_to_the_history() {
     world.pass(DAY);
     let is_over = AtomicBool::new(false);
     let go = async {
-        while world.replica.local().orders().len() > 0 {
+        while !world.replica.local().orders().is_empty() {
             world.tick().await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

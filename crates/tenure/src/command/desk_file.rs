@@ -180,9 +180,9 @@ mod tests {
         let desk: toml::Table = toml::from_str(EXAMPLE).unwrap();
         assert!(desk["accounts"].get(venue_sim::identity::ACCOUNT).is_some());
         let symbols = desk["venues"]["sim"]["symbols"].as_table().unwrap();
-        let options = venue_sim::Options::default();
-        assert_eq!(symbols.len(), options.symbols.len());
-        for symbol in options.symbols {
+        let listed = venue_sim::Options::default().spot.symbols;
+        assert_eq!(symbols.len(), listed.len());
+        for symbol in listed {
             let is = |key: &str, number: String| {
                 assert_eq!(symbols[&symbol.name][key].as_str(), Some(&*number), "{key}")
             };

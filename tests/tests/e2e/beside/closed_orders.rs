@@ -194,7 +194,7 @@ async fn wait_indexed(cluster: &Cluster, node: u64) -> Result<()> {
     .await?;
     // The node may have looked before it knew what there is.
     wait::until(STEP, "an answer out of the history", || async {
-        let mut client = trading::orders(cluster.api(node))?;
+        let mut client = grpc::orders(cluster.api(node))?;
         Ok(client.list(v1::ListOrdersRequest { limit: 1, ..Default::default() }).await.ok().map(drop))
     })
     .await
@@ -225,7 +225,7 @@ async fn measure(asked: &[(&'static str, Asked)], ports: &[u16]) -> Result<Queri
     for (name, asked) in asked {
         let (mut took, mut orders) = (Vec::new(), 0);
         for port in ports {
-            let mut client = trading::orders(*port)?;
+            let mut client = grpc::orders(*port)?;
             // The first opens the connection.
             asked.ask(&mut client).await?;
             for _ in 0..ROUNDS {

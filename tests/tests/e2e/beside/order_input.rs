@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::suite;
 use tests::order_desk::Desk;
+use tests::suite;
 
 /// What is wrong, as options and as fields; the exit code, the status, and in the order in which they are told the reasons, and a
 /// word of each.

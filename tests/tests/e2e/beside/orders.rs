@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::suite;
 use tests::order_desk::Desk;
+use tests::suite;
 
 /// What the contract says of an order.
 const KEYS: [&str; 24] = [

@@ -41,7 +41,8 @@ fn own() -> Named {
 
 pub(super) async fn find_or_set_up(client: &Client, asked: BenchOrders) -> Result<Desk, Failure> {
     let show = client.call(|c| async { ConfigServiceClient::new(c).show(v1::ShowRequest {}).await });
-    let now = show.await?.configuration.unwrap_or_default();
+    let shown = show.await?;
+    let now = shown.configuration.unwrap_or_default();
     if let BenchOrders { account: Some(account), strategy, symbol, quantity, price, .. } = asked {
         let [strategy, symbol, quantity, price] =
             [strategy, symbol, quantity, price].map(Option::unwrap_or_default);
@@ -62,6 +63,8 @@ pub(super) async fn find_or_set_up(client: &Client, asked: BenchOrders) -> Resul
         dry_run: false,
         reason: Some(v1::Reason { actor: crate::command::actor(), text: "tenure bench orders".into() }),
         request_id: request_id(),
+        // Whoever has set one up meanwhile keeps it.
+        expected: Some(shown.revision),
     };
     client.call(|c| async { ConfigServiceClient::new(c).apply(request.clone()).await }).await?;
     eprintln!("tenure: there was no desk; set up venue, account and strategy {NAME:?}");

@@ -14,7 +14,7 @@ use crate::args::order::{Export, ExportFormat};
 use crate::client::Client;
 
 /// The columns of orders.
-const ORDER_COLUMNS: [&str; 28] = [
+const ORDER_COLUMNS: [&str; 29] = [
     "order_id",
     "key",
     "client_order_id",
@@ -43,6 +43,7 @@ const ORDER_COLUMNS: [&str; 28] = [
     "updated_at",
     "timestamp_ms",
     "window_ms",
+    "submitted_at",
 ];
 
 /// The columns of fills.
@@ -97,6 +98,7 @@ struct OrderRow<'a> {
     updated_at: &'a Option<String>,
     timestamp_ms: Option<i64>,
     window_ms: Option<u64>,
+    submitted_at: &'a Option<String>,
 }
 
 /// A fill as a row of [`FILL_COLUMNS`], with whose it is.
@@ -152,6 +154,7 @@ impl<'a> From<&'a View> for OrderRow<'a> {
             updated_at: &order.updated_at,
             timestamp_ms: order.timestamp_ms,
             window_ms: order.window_ms,
+            submitted_at: &order.submitted_at,
         }
     }
 }

@@ -114,6 +114,7 @@ fn describe(order: &View, table: &mut Table) {
         ("authorized_serial", number(order.authorized_serial)),
         ("serial", Some(order.serial.to_string())),
         ("updated_at", text(&order.updated_at)),
+        ("submitted_at", text(&order.submitted_at)),
     ];
     for (name, value) in rows {
         if let Some(value) = value {
