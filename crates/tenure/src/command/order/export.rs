@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(
             lines.collect::<String>(),
             "7,k1,q1ab00000000000z,,bots,,,,BTCUSDT,BUY,,,0.20,,,false,PARTIALLY_FILLED,fills_pending quarantined,\
-             \"-2010: said \"\"no\"\", then\nyes\",0.10,,,,,0,1970-01-01T00:00:00.000Z,,\r\n"
+             \"-2010: said \"\"no\"\", then\nyes\",0.10,,,,,0,1970-01-01T00:00:00.000Z,,,\r\n"
         );
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
