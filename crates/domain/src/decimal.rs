@@ -133,6 +133,11 @@ impl Decimal {
         Self(sum.unwrap_or(most).normalize())
     }
 
+    /// One form for one number: `1.00` is `1`.
+    pub(crate) fn shortest(self) -> Self {
+        Self(self.0.normalize())
+    }
+
     pub(crate) fn feed_option(number: Option<Self>, feed: &mut Feed) {
         feed.u64(number.is_some().into());
         number.unwrap_or_default().feed(feed);
@@ -140,9 +145,8 @@ impl Decimal {
 
     pub(crate) fn feed(self, feed: &mut Feed) {
         // One number has one form here, and zero has no sign.
-        let number = self.0.normalize();
-        let mantissa = number.mantissa();
-        feed.u128(mantissa.cast_unsigned()).u64(number.scale().into());
+        let number = self.shortest().0;
+        feed.u128(number.mantissa().cast_unsigned()).u64(number.scale().into());
     }
 }
 

@@ -202,6 +202,27 @@ fn every_field_of_a_configuration_is_in_its_digest_and_in_the_difference() {
     }
 }
 
+#[test]
+fn another_way_to_write_a_number_is_another_configuration_in_nothing() {
+    let of = |step, limit| {
+        let mut draft = full();
+        symbol(&mut draft).step = decimal(step);
+        draft.accounts[0].limits.quantity_max = Some(decimal(limit));
+        Configuration::try_from(draft).unwrap()
+    };
+    let (one, other) = (of("0.1", "5"), of("0.100", "5.0"));
+    assert_eq!((one.diff(&other), one.revision()), (vec![], other.revision()));
+}
+
+/// The log says by it which configuration a command replaces: where this fails, nodes of two releases would disagree, and a new format of
+/// the log is needed.
+#[test]
+fn the_revision_is_part_of_the_format() {
+    let revision = |draft| Configuration::try_from(draft).unwrap().revision().to_string();
+    assert_eq!(revision(Draft::default()), "fb3c8fbebe617fdc2911e1580b5f77a9");
+    assert_eq!(revision(full()), "c03035929d09d8abb6765d6944f326c3");
+}
+
 fn symbol(draft: &mut Draft) -> &mut domain::trading::venue::Instrument {
     draft.venues[0].symbols.get_mut(&name::<domain::Symbol>("BTCUSDT")).expect("it is there")
 }

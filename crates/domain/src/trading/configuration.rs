@@ -220,6 +220,8 @@ impl Configuration {
         feed.u128(self.fingerprint);
     }
 
+    /// The revision. It is part of the format of the log: a command says by it which configuration it replaces, so two releases that
+    /// reckoned differently would do different things at the same entry. Another way to feed any record is another format.
     fn reckon(&self) -> u128 {
         let mut feed = Feed::new("configuration");
         let Self { venues, accounts, strategies, day_offset_minutes, fingerprint: _ } = self;

@@ -9,7 +9,7 @@ use crate::trading::configuration::Configuration;
 use crate::trading::limits::Limits;
 use crate::trading::strategy::Strategy;
 use crate::trading::venue::Instrument;
-use crate::{LeaseName, Symbol};
+use crate::{Decimal, LeaseName, Symbol};
 
 /// One line of a difference: a record that came or went, with all that it says, or a field of one that is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ impl fmt::Display for Change {
     }
 }
 
+/// Numbers in one form, so that another way to write one is no difference.
 type Fields = Vec<(&'static str, String)>;
 
 impl Configuration {
@@ -118,14 +119,14 @@ impl Instrument {
         vec![
             ("base", base.to_string()),
             ("quote", quote.to_string()),
-            ("tick", tick.to_string()),
-            ("step", step.to_string()),
-            ("quantity_min", quantity_min.to_string()),
-            ("quantity_max", quantity_max.to_string()),
-            ("notional_min", notional_min.to_string()),
+            ("tick", tick.shortest().to_string()),
+            ("step", step.shortest().to_string()),
+            ("quantity_min", quantity_min.shortest().to_string()),
+            ("quantity_max", quantity_max.shortest().to_string()),
+            ("notional_min", notional_min.shortest().to_string()),
             ("order_types", names(order_types.iter().map(|it| it.as_str()))),
-            ("reference_price", or_none(*reference_price)),
-            ("contract_size", contract_size.to_string()),
+            ("reference_price", or_none(reference_price.map(Decimal::shortest))),
+            ("contract_size", contract_size.shortest().to_string()),
         ]
     }
 }
@@ -159,12 +160,12 @@ impl Limits {
         let rate = message_rate.map(|rate| format!("{} per {} ms", rate.count, rate.per_ms));
         vec![
             ("price_collar_bps", or_none(*price_collar_bps)),
-            ("quantity_max", or_none(*quantity_max)),
-            ("notional_max", or_none(*notional_max)),
-            ("position_max", or_none(*position_max)),
+            ("quantity_max", or_none(quantity_max.map(Decimal::shortest))),
+            ("notional_max", or_none(notional_max.map(Decimal::shortest))),
+            ("position_max", or_none(position_max.map(Decimal::shortest))),
             ("open_orders_max", or_none(*open_orders_max)),
             ("message_rate", or_none(rate)),
-            ("daily_notional_max", or_none(*daily_notional_max)),
+            ("daily_notional_max", or_none(daily_notional_max.map(Decimal::shortest))),
             ("duplicate_window_ms", or_none(*duplicate_window_ms)),
         ]
     }
