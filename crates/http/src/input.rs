@@ -52,33 +52,63 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         if !is_json(&request) {
-            return Err(Refusal::invalid(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must be JSON and be declared so",
-                "send the header `content-type: application/json`",
-            ));
+            return Err(undeclared());
         }
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await.map_err(|_| {
-            let message = format!("the body did not arrive within {BODY_TIMEOUT:?}; nothing was done");
-            Refusal::invalid(StatusCode::REQUEST_TIMEOUT, message, "send it again")
-        })?;
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                let message = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-                Refusal::invalid(StatusCode::PAYLOAD_TOO_LARGE, message, "send less")
-            }
-            _ => bad(format!("the body could not be read: {}", rejection.body_text())),
-        })?;
-        // An array of the fields in order would be taken for the object as well.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err(bad("the body must be a JSON object"));
-        }
-        let parsed = Json::<T>::from_bytes(&body);
-        parsed.map(|Json(body)| Self(body)).map_err(|rejection| match rejection {
-            JsonRejection::JsonSyntaxError(error) => bad(format!("the body is not JSON: {}", cause(&error))),
-            error => bad(format!("the body: {}", cause(&error))),
-        })
+        Ok(Self(parse(&read(request, state).await?)?))
     }
+}
+
+/// The same, or no body at all, which asks for the defaults: whoever stops trading by hand need not think of JSON. Not from a
+/// browser, which could be made to send that by any page.
+pub(crate) struct BodyOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for BodyOrNothing<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let is_declared = is_json(&request);
+        let is_of_a_page = request.headers().contains_key(header::ORIGIN);
+        let body = read(request, state).await?;
+        match (body.is_empty(), is_declared) {
+            (true, is_declared) if is_declared || !is_of_a_page => Ok(Self(T::default())),
+            (_, true) => Ok(Self(parse(&body)?)),
+            (_, false) => Err(undeclared()),
+        }
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
+    let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await.map_err(|_| {
+        let message = format!("the body did not arrive within {BODY_TIMEOUT:?}; nothing was done");
+        Refusal::invalid(StatusCode::REQUEST_TIMEOUT, message, "send it again")
+    })?;
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+            Refusal::invalid(StatusCode::PAYLOAD_TOO_LARGE, message, "send less")
+        }
+        _ => bad(format!("the body could not be read: {}", rejection.body_text())),
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // An array of the fields in order would be taken for the object as well.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(bad("the body must be a JSON object"));
+    }
+    let parsed = Json::<T>::from_bytes(body);
+    parsed.map(|Json(body)| body).map_err(|rejection| match rejection {
+        JsonRejection::JsonSyntaxError(error) => bad(format!("the body is not JSON: {}", cause(&error))),
+        error => bad(format!("the body: {}", cause(&error))),
+    })
+}
+
+fn undeclared() -> Refusal {
+    Refusal::invalid(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "the body must be JSON and be declared so",
+        "send the header `content-type: application/json`",
+    )
 }
 
 fn is_json(request: &Request) -> bool {

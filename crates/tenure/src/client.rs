@@ -183,20 +183,12 @@ fn unreachable(status: &Status) -> bool {
     status.code() == Code::Unavailable && api::reason_of(status).is_none()
 }
 
-/// Another node may know better.
+/// Another node may know better, or be well: whatever is not an answer to the request itself.
 fn is_of_this_node(status: &Status) -> bool {
-    match api::reason_of(status) {
-        Some(reason) => matches!(
-            reason,
-            Reason::NoQuorum
-                | Reason::OutcomeUnknown
-                | Reason::OutOfService
-                | Reason::Draining
-                | Reason::DiskLow
-                | Reason::Limit
-        ),
-        None => matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled),
-    }
+    !matches!(
+        api::reason_of(status),
+        Some(Reason::Invalid | Reason::UnknownName | Reason::Full | Reason::StaleRevision)
+    )
 }
 
 /// The one that says more: what may have been done, before what was not, before a node that was not there.

@@ -1,7 +1,8 @@
 //! A configuration in the words of clients, and as the log takes it. What is wrong with its form is said here, what is wrong
 //! with what it says by the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use domain::limits::WINDOW_MS_DEFAULT;
 use domain::orders::report::Weight;
@@ -70,7 +71,7 @@ fn instrument(it: &v1::Instrument, faults: &mut Faults) -> Option<Instrument> {
         quantity_min: quantity_min?,
         quantity_max: quantity_max?,
         notional_min: notional_min?,
-        order_types: order_types.into_iter().collect::<Option<_>>()?,
+        order_types: each_once("order_types", order_types, |it| it.as_str(), faults)?,
         reference_price,
         contract_size: contract_size.unwrap_or(Decimal::ONE),
     })
@@ -111,14 +112,16 @@ fn strategy(strategy: &v1::Strategy, faults: &mut Faults) -> Option<Strategy> {
     let id = faults.parse("id", &strategy.id);
     let accounts: Vec<_> = strategy.accounts.iter().map(|it| faults.parse("accounts", it)).collect();
     let symbols: Vec<_> = strategy.symbols.iter().map(|it| faults.parse("symbols", it)).collect();
+    let accounts = each_once("accounts", accounts, |it| it, faults);
+    let symbols = each_once("symbols", symbols, |it| it, faults);
     let lease = lease(&strategy.lease, faults);
     let limits_of_all = limits(strategy.limits.as_ref(), faults);
     let symbol_limits = symbol_limits(&at, &strategy.symbol_limits, faults);
     Some(Strategy {
         id: id?,
-        accounts: accounts.into_iter().collect::<Option<_>>()?,
+        accounts: accounts?,
         lease: lease?,
-        symbols: symbols.into_iter().collect::<Option<_>>()?,
+        symbols: symbols?,
         limits: limits_of_all,
         symbol_limits,
     })
@@ -130,6 +133,22 @@ fn lease(name: &str, faults: &mut Faults) -> Option<LeaseName> {
         faults.say("lease", "must be the name of a lease");
     }
     lease
+}
+
+/// A list of what may stand there once: of two that are the same, one was meant to be another.
+fn each_once<T: Ord + Clone, D: Display + ?Sized>(
+    field: &str,
+    all: Vec<Option<T>>,
+    in_words: impl Fn(&T) -> &D,
+    faults: &mut Faults,
+) -> Option<BTreeSet<T>> {
+    let mut each = BTreeSet::new();
+    for it in all.iter().flatten() {
+        if !each.insert(it.clone()) {
+            faults.say(field, format_args!("{} is there twice", in_words(it)));
+        }
+    }
+    (!all.contains(&None)).then_some(each)
 }
 
 fn symbol_limits(at: &str, by_symbol: &[v1::SymbolLimits], faults: &mut Faults) -> BTreeMap<Symbol, Limits> {

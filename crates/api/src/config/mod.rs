@@ -2,6 +2,7 @@
 
 use consensus::Replica;
 use domain::command::Audit;
+use domain::limits::TEXT_BYTES_MAX;
 use domain::orders::id::Tag;
 use domain::orders::reason::Mode;
 use domain::trading::command::{TradingAction, TradingAnswer};
@@ -91,9 +92,15 @@ fn stale(expected: Revision) -> Status {
 }
 
 /// What lets trading go on is not done without saying why. Of a mode that allows something the state knows whether it does.
-fn reasoned(reason: Option<&v1::Reason>) -> Result<(), Status> {
-    let is_given = reason.is_some_and(|reason| !reason.text.trim().is_empty());
-    if is_given { Ok(()) } else { Err(unexplained()) }
+fn reasoned(reason: Option<v1::Reason>) -> Result<Option<v1::Reason>, Status> {
+    let is_given = reason.as_ref().is_some_and(|reason| !reason.text.trim().is_empty());
+    if is_given { Ok(reason) } else { Err(unexplained()) }
+}
+
+/// What stops trading is not refused for the length of its words.
+fn cut(reason: Option<v1::Reason>) -> Option<v1::Reason> {
+    let cut = |text: String| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
+    reason.map(|v1::Reason { actor, text }| v1::Reason { actor: cut(actor), text: cut(text) })
 }
 
 fn unexplained() -> Status {
@@ -109,9 +116,7 @@ impl ConfigService for Config {
         let expected = faults.optional("expected", expected.as_ref());
         let draft = draft::from_wire(&configuration, &mut faults);
         faults.none(Reason::Invalid)?;
-        if !dry_run {
-            reasoned(reason.as_ref())?;
-        }
+        let reason = if dry_run { reason } else { reasoned(reason)? };
         let (header, now) = self.read(|state| state.trading().configuration.clone()).await?;
         // Outside of the look: of thousands of records it takes long.
         let new = Configuration::try_from(draft.clone()).map_err(|problems| misconfigured(&problems))?;
@@ -154,9 +159,7 @@ impl ConfigService for Config {
     ) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
         let v1::SetKillSwitchRequest { subject, engaged, reason, request_id } = request.into_inner();
         let subject = switch::subject(subject)?;
-        if !engaged {
-            reasoned(reason.as_ref())?;
-        }
+        let reason = if engaged { cut(reason) } else { reasoned(reason)? };
         let action = if engaged { "kill-switch engage" } else { "kill-switch release" };
         let audit = self.audit(action, subject.to_string(), reason);
         let set = TradingAction::SetKillSwitch { subject, engaged, audit };
@@ -170,9 +173,11 @@ impl ConfigService for Config {
     ) -> Result<Response<v1::SetModeResponse>, Status> {
         let v1::SetModeRequest { subject, mode, reason, request_id } = request.into_inner();
         let (subject, mode) = (switch::subject(subject)?, switch::mode(mode)?);
-        if mode == Mode::Normal {
-            reasoned(reason.as_ref())?;
-        }
+        let reason = match mode {
+            Mode::Normal => reasoned(reason)?,
+            Mode::Halted => cut(reason),
+            Mode::ReduceOnly | Mode::CancelOnly => reason,
+        };
         let audit = self.audit("mode set", format!("{subject} {mode}"), reason);
         let set = TradingAction::SetMode { subject, mode, audit };
         let (header, changed) = self.switch(&request_id, set).await?;
@@ -188,9 +193,7 @@ impl ConfigService for Config {
         let venue = faults.parse("venue", &venue);
         faults.none(Reason::Invalid)?;
         let venue: domain::VenueId = venue.expect("nothing is wrong with it");
-        if !forced_open {
-            reasoned(reason.as_ref())?;
-        }
+        let reason = if forced_open { cut(reason) } else { reasoned(reason)? };
         let action = if forced_open { "breaker trip" } else { "breaker reset" };
         let audit = self.audit(action, venue.to_string(), reason);
         let set = TradingAction::SetBreaker { venue, forced_open, audit };

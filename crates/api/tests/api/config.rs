@@ -103,6 +103,18 @@ async fn all_that_is_wrong_is_said_at_once_and_nothing_is_set() {
     assert!(told[2].starts_with("accounts.bots.mode: "), "{told:?}");
     assert!(told[3].starts_with("strategies.mm.lease: "), "{told:?}");
 
+    let mut twice = before.clone();
+    twice.strategies[0].accounts.push(before.strategies[0].accounts[0].clone());
+    twice.strategies[0].symbols = vec!["BTCUSDT".into(); 2];
+    let types = &mut twice.venues[0].symbols[0].order_types;
+    types.push(types[0]);
+    let refused = world.apply(twice, true).await.unwrap_err();
+    let told: Vec<_> = api::all_reasons(&refused).into_iter().map(|(_, message)| message).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("venues.sim.symbols.BTCUSDT.order_types: "), "{told:?}");
+    assert!(told[1].starts_with("strategies.mm.accounts: "), "{told:?}");
+    assert_eq!(told[2], "strategies.mm.symbols: BTCUSDT is there twice");
+
     let mut wrong = before.clone();
     wrong.accounts[0].venue = "gone".into();
     wrong.venues[0].symbols[0].tick = "0".into();
@@ -261,6 +273,30 @@ async fn what_lets_trading_go_on_needs_a_reason() {
     let switches = world.switches().await;
     assert_eq!((switches.kill_switches.len(), switches.modes.len(), switches.breakers.len()), (1, 1, 1));
     assert_eq!(switches.modes[0].mode(), v1::TradingMode::Halted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stops_is_not_refused_for_the_length_of_its_words() {
+    let world = World::new().await;
+    let config = world.config();
+    let long = || Some(v1::Reason { actor: "ann".repeat(2000), text: "\u{e9}".repeat(4000) });
+    let kill =
+        v1::SetKillSwitchRequest { subject: all(), engaged: true, reason: long(), ..Default::default() };
+    config.set_kill_switch(Request::new(kill.clone())).await.unwrap();
+    let mode = v1::TradingMode::Halted.into();
+    let halt = v1::SetModeRequest { subject: all(), mode, reason: long(), ..Default::default() };
+    config.set_mode(Request::new(halt)).await.unwrap();
+    let trip = v1::SetBreakerRequest {
+        venue: "sim".into(),
+        forced_open: true,
+        reason: long(),
+        ..Default::default()
+    };
+    config.set_breaker(Request::new(trip)).await.unwrap();
+    let release = v1::SetKillSwitchRequest { engaged: false, ..kill };
+    config.set_kill_switch(Request::new(release)).await.unwrap_err();
+    let switches = world.switches().await;
+    assert_eq!((switches.kill_switches.len(), switches.modes.len(), switches.breakers.len()), (1, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,11 +13,11 @@ use wire::v1;
 
 /// Everything that is set of who may trade.
 ///
-/// The three maps must be there, though they may be empty: an empty file would otherwise take everything away.
+/// All of it must be there, though the maps may be empty: an empty file would otherwise take everything away, and one without the
+/// offset would move the day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Desk {
-    #[serde(default)]
     day_offset_minutes: i32,
     venues: Named<Venue>,
     accounts: Named<Account>,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tonic::Request;
 use wire::v1::{self, config_service_server::ConfigService};
 
-use crate::input::{Body, Name, bad, parse_request_id};
+use crate::input::{Body, BodyOrNothing, Name, bad, parse_request_id};
 use crate::order::rfc3339;
 use crate::refusal::Refusal;
 use crate::reply::headers;
@@ -195,7 +195,7 @@ pub struct SwitchedBreaker {
     pub changed: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
     #[serde(default)]
@@ -234,7 +234,7 @@ pub(crate) async fn kill_switches<C: ConfigService>(
 pub(crate) async fn engage<C: ConfigService>(
     State(config): State<Arc<C>>,
     Name(scope): Name,
-    Body(why): Body<Why>,
+    BodyOrNothing(why): BodyOrNothing<Why>,
 ) -> Result<Response, Refusal> {
     set_kill_switch(&*config, &scope, true, why).await
 }
@@ -296,7 +296,7 @@ pub(crate) async fn breakers<C: ConfigService>(State(config): State<Arc<C>>) -> 
 pub(crate) async fn trip<C: ConfigService>(
     State(config): State<Arc<C>>,
     Name(venue): Name,
-    Body(why): Body<Why>,
+    BodyOrNothing(why): BodyOrNothing<Why>,
 ) -> Result<Response, Refusal> {
     set_breaker(&*config, venue, true, why).await
 }

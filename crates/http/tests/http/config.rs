@@ -99,10 +99,10 @@ async fn a_wrong_desk_is_told_by_the_name_of_the_field() {
         (but("/configuration/strategies/mm/limits", json!({"quantity_max": "0"})), "strategies.mm.limits.quantity_max: must be above"),
         (but("/configuration/strategies", json!([])), "expected records by their names"),
         (but("/reason", json!(" ")), "reason: missing"),
-        (json!({"configuration": {}, "reason": "open"}).to_string(), "missing field `venues`"),
+        (json!({"configuration": {}, "reason": "open"}).to_string(), "missing field `day_offset_minutes`"),
         (json!({"reason": "open"}).to_string(), "missing field `configuration`"),
         (
-            r#"{"configuration": {"venues": {"a": {"kind": "x"}, "a": {"kind": "y"}}, "accounts": {}, "strategies": {}}}"#.into(),
+            r#"{"configuration": {"day_offset_minutes": 0, "venues": {"a": {"kind": "x"}, "a": {"kind": "y"}}, "accounts": {}, "strategies": {}}}"#.into(),
             "there are two of the name \"a\"",
         ),
     ];
@@ -209,4 +209,26 @@ async fn a_wrong_switch_is_told() {
         node.post(&format!("/api/v1/{path}"), body).await.assert_refused(status, reason, about);
     }
     assert_eq!(node.get("/api/v1/kill-switches").await.json(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_trading_needs_no_body() {
+    let node = single().await;
+    set(&node, json!({"configuration": desk(), "reason": "open"})).await;
+    for path in ["/api/v1/kill-switches/all", "/api/v1/breakers/sim"] {
+        let [stop, go_on] = if path.contains("kill") { ["engage", "release"] } else { ["trip", "reset"] };
+        let stop = format!("{path}/{stop}");
+        // A page of any origin could let a browser send these.
+        let of_a_page = "origin: http://evil.example\r\n";
+        node.post_as(of_a_page, &stop, "").await.assert_refused(415, "INVALID", "declared so");
+        let plain = "content-type: text/plain\r\n";
+        node.post_as(plain, &stop, "{}").await.assert_refused(415, "INVALID", "declared so");
+        for headers in ["", "content-type: application/json\r\n"] {
+            let answer = node.post_as(headers, &stop, "").await;
+            assert_eq!((answer.status, &answer.json()["changed"]), (200, &json!(headers.is_empty())));
+        }
+        node.post(&stop, "[]").await.assert_refused(400, "INVALID", "must be a JSON object");
+        let go_on = format!("{path}/{go_on}");
+        node.post_as("", &go_on, "").await.assert_refused(415, "INVALID", "declared so");
+    }
 }

@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_back() {
-        for text in [EXAMPLE, &uncommented(), "venues = {}\naccounts = {}\nstrategies = {}\n"] {
+        for text in
+            [EXAMPLE, &uncommented(), "day_offset_minutes = 0\nvenues = {}\naccounts = {}\nstrategies = {}\n"]
+        {
             let configuration: Desk = toml::from_str(text).unwrap();
             let shown = render(&Shown { revision: "7".into(), configuration: configuration.clone() });
             assert_eq!(toml::from_str::<Desk>(&shown).unwrap(), configuration, "{shown}");

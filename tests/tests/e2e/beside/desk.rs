@@ -148,7 +148,7 @@ fn a_wrong_desk_is_told_with_its_line() {
         }
         // An empty file takes nothing away.
         let empty = desk.apply("", &[]).await?.expect(2, "INVALID")?.error()?["message"].to_string();
-        ensure!(empty.contains("missing field `venues`"), "{empty}");
+        ensure!(empty.contains("missing field `day_offset_minutes`"), "{empty}");
         let file = desk.file(EXAMPLE)?;
         let check =
             desk.cli.run_json(&["config", "check", name(&file)]).await?.expect(1, "ERROR")?.error()?;
