@@ -10,9 +10,10 @@ use serde::Serialize;
 use tonic::Response;
 use wire::v1;
 
+use super::confirmed;
 use super::desk_file::{self, DeskFile};
 use super::lease::request_id;
-use super::said;
+use crate::args::Why;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::{Format, Table};
@@ -36,12 +37,16 @@ pub struct Apply {
     /// Say what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Only instead of this revision, which `config show` tells.
+    /// Only instead of this revision, which `config show` tells. Default: the one of the file's first line, if it says one as `show` does;
+    /// otherwise the one that stands when the command begins.
     #[arg(long, value_name = "REVISION")]
     expected: Option<String>,
     /// Kept in the audit history.
     #[arg(long, required_unless_present = "dry_run", default_value_if("dry_run", "true", ""))]
     reason: Option<String>,
+    /// Do not ask before anything is taken away.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// The body of a request that sets the desk over HTTP.
@@ -80,20 +85,54 @@ pub fn schema(format: Format) -> Result<()> {
 }
 
 async fn show(client: &Client, format: Format) -> Result<()> {
-    let shown = client.call_any(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
-    Ok(format.one(&Shown::from(shown), desk_file::render)?)
+    Ok(format.one(&Shown::from(shown(client).await?), desk_file::render)?)
 }
 
+pub(super) async fn shown(client: &Client) -> Result<v1::ShowResponse, Failure> {
+    client.call_any(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await
+}
+
+/// What is told beforehand is what happens: what was looked at is what is replaced, or nothing is.
 async fn apply(client: &Client, arguments: Apply, format: Format) -> Result<()> {
-    let Apply { file, dry_run, expected, reason } = arguments;
+    let Apply { file, dry_run, expected, reason, yes } = arguments;
     let file = DeskFile::read(&file)?;
-    let request = v1::ApplyRequest {
-        configuration: Some(file.desk.clone().into()),
-        dry_run,
-        reason: Some(said(reason.unwrap_or_default())),
-        request_id: request_id(),
-        expected,
+    let of_file = file.revision().filter(|_| expected.is_none());
+    let expected = match expected.or_else(|| of_file.map(|revision| revision.to_string())) {
+        Some(expected) => expected,
+        None => shown(client).await?.revision,
     };
+    let mut request = v1::ApplyRequest {
+        configuration: Some(file.desk.clone().into()),
+        dry_run: true,
+        reason: None,
+        request_id: request_id(),
+        expected: Some(expected),
+    };
+    let outdated = |failure: Failure| match of_file {
+        Some(_) if failure.reason == Reason::StaleRevision.name() => file.outdated(),
+        _ => failure,
+    };
+    let tried = send(client, &file, &request).await.map_err(outdated)?;
+    if dry_run {
+        return print(format, &Applied::new(tried, true));
+    }
+    let gone: Vec<&str> =
+        tried.changes.iter().map(String::as_str).filter(|it| it.starts_with("- ")).collect();
+    let why = Why { reason: reason.unwrap_or_default(), yes };
+    request.reason = Some(match gone.is_empty() {
+        true => super::reason(why),
+        false => confirmed(why, &format!("{}\nThis is not in the file. Take it away?", gone.join("\n")))?,
+    });
+    request.dry_run = false;
+    let response = send(client, &file, &request).await.map_err(outdated)?;
+    print(format, &Applied::new(response, false))
+}
+
+async fn send(
+    client: &Client,
+    file: &DeskFile,
+    request: &v1::ApplyRequest,
+) -> Result<v1::ApplyResponse, Failure> {
     let call = async |channel| {
         match Client::config(channel).apply(request.clone()).await {
             // What is wrong with the file is told with its lines.
@@ -101,12 +140,15 @@ async fn apply(client: &Client, arguments: Apply, format: Format) -> Result<()> 
             answered => answered.map(|response| response.map(Ok)),
         }
     };
-    let answered = if dry_run { client.call_any(call).await? } else { client.call(call).await? };
-    let response = answered.map_err(|status| {
+    let answered = if request.dry_run { client.call_any(call).await? } else { client.call(call).await? };
+    answered.map_err(|status| {
         let all: Vec<String> = api::all_reasons(&status).into_iter().map(|(_, message)| message).collect();
         if all.is_empty() { Failure::from_status(status) } else { file.wrong(&all) }
-    })?;
-    Ok(format.one(&Applied::new(response, dry_run), |applied| {
+    })
+}
+
+fn print(format: Format, applied: &Applied) -> Result<()> {
+    Ok(format.one(applied, |applied| {
         let mut table = Table::default();
         for line in &applied.changes {
             table.row([line.clone()]);
@@ -114,7 +156,7 @@ async fn apply(client: &Client, arguments: Apply, format: Format) -> Result<()> 
         match (applied.repeated, applied.changes.is_empty()) {
             (true, _) => table.row(["it had run before"]),
             (false, true) => table.row(["nothing is different"]),
-            (false, false) if dry_run => table.row(["nothing was set: it was a dry run"]),
+            (false, false) if applied.dry_run => table.row(["nothing was set: it was a dry run"]),
             (false, false) => table.row([format!("set; revision {}", applied.revision)]),
         }
         table

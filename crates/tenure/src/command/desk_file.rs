@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use api::Reason;
+use domain::trading::Revision;
 use http::{Desk, Shown};
 use toml::de::{DeTable, DeValue};
 
@@ -12,6 +14,9 @@ use crate::failure::{Exit, Failure};
 pub const EXAMPLE: &str = include_str!("../../../../cluster/desk.toml");
 
 const NEXT: &str = "tenure config schema";
+
+/// How what is shown begins.
+const REVISION: &str = "# revision ";
 
 pub struct DeskFile {
     name: String,
@@ -35,6 +40,21 @@ impl DeskFile {
         Ok(Self { name, text, desk })
     }
 
+    /// What it was made from, if its first line says so, as that of `tenure config show` does.
+    pub fn revision(&self) -> Option<Revision> {
+        self.text.lines().next()?.strip_prefix(REVISION)?.trim().parse().ok()
+    }
+
+    /// What it was made from stands no more.
+    pub fn outdated(&self) -> Failure {
+        let message = format!(
+            "{}:1: another configuration stands than the one that this was made from, and nothing was set; take over what \
+             somebody has changed since, or take this line out to set the file whatever stands",
+            self.name
+        );
+        Failure::new(Exit::Conflict, Reason::StaleRevision.name(), message, "tenure config show")
+    }
+
     /// What a service found wrong, each with the line that it is about.
     pub fn wrong(&self, problems: &[String]) -> Failure {
         let located = problems.iter().map(|problem| match line_of(&self.text, problem) {
@@ -52,7 +72,7 @@ fn wrong(message: String) -> Failure {
 /// As [`DeskFile::read`] takes it.
 pub fn render(shown: &Shown) -> String {
     let desk = toml::to_string(&shown.configuration).expect("strings, numbers and tables of them");
-    format!("# revision {}\n{desk}", shown.revision)
+    format!("{REVISION}{}\n{desk}", shown.revision)
 }
 
 /// Where the file says what a problem such as `venues.sim.symbols.BTCUSDT.tick: must be above zero` is about, or else the record
@@ -171,8 +191,12 @@ mod tests {
             [EXAMPLE, &uncommented(), "day_offset_minutes = 0\nvenues = {}\naccounts = {}\nstrategies = {}\n"]
         {
             let configuration: Desk = toml::from_str(text).unwrap();
-            let shown = render(&Shown { revision: "7".into(), configuration: configuration.clone() });
+            let revision = Revision(7).to_string();
+            let shown = render(&Shown { revision, configuration: configuration.clone() });
             assert_eq!(toml::from_str::<Desk>(&shown).unwrap(), configuration, "{shown}");
+            let file = |text| DeskFile { name: "desk.toml".into(), text, desk: configuration.clone() };
+            assert_eq!(file(shown).revision(), Some(Revision(7)));
+            assert_eq!(file(text.to_owned()).revision(), None);
         }
     }
 

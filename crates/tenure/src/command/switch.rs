@@ -17,7 +17,7 @@ use crate::output::{Format, Table, or_dash};
 
 #[derive(Subcommand, Debug)]
 pub enum KillSwitchCommand {
-    /// No more orders, until it is released. Cancels are always allowed.
+    /// No more orders, until it is released. Cancels stay possible, unless the mode is halted.
     Engage {
         #[command(flatten)]
         scope: Covered,
@@ -46,9 +46,9 @@ pub enum ModeCommand {
         #[command(flatten)]
         scope: Asked,
     },
-    /// How much trading is allowed. `normal` needs a reason.
+    /// How much trading is allowed. More than what stands needs a reason.
     Set {
-        /// normal, reduce-only (cancels, and orders that make a position smaller), cancel-only or halted.
+        /// normal, reduce-only (cancels, and orders that make a position smaller), cancel-only, or halted (not even cancels).
         mode: switch::Mode,
         #[command(flatten)]
         scope: Covered,
@@ -61,7 +61,7 @@ pub enum ModeCommand {
 pub enum BreakerCommand {
     /// Those of all venues.
     List,
-    /// Force it open: no orders at the venue until it is reset. Cancels are always allowed.
+    /// Force it open: no orders at the venue until it is reset. Cancels stay possible, unless the mode is halted.
     Trip {
         venue: String,
         #[command(flatten)]
@@ -96,7 +96,8 @@ pub async fn kill_switch(client: &Client, command: KillSwitchCommand, format: Fo
     let (Covered { scope }, engaged, reason) = match command {
         KillSwitchCommand::Show { scope } => return show_kill_switches(client, scope, format).await,
         KillSwitchCommand::Engage { scope, why } => {
-            let question = format!("Stop orders ({})? Cancels stay possible.", scope.scope);
+            let question =
+                format!("Stop orders ({})? Cancels stay possible, unless the mode is halted.", scope.scope);
             (scope, true, confirmed(why, &question)?)
         }
         KillSwitchCommand::Release { scope, reason } => (scope, false, said(reason)),
@@ -118,6 +119,9 @@ pub async fn mode(client: &Client, command: ModeCommand, format: Format) -> Resu
     let reason = match mode.0 {
         // Nothing is interrupted.
         v1::TradingMode::Normal => reason(why),
+        v1::TradingMode::Halted => {
+            confirmed(why, &format!("Set the mode of {scope} to halted? Bots cannot even cancel then."))?
+        }
         _ => confirmed(why, &format!("Set the mode of {scope} to {mode}?"))?,
     };
     let (subject, reason) = (Some(scope.0.clone()), Some(reason));
