@@ -2,7 +2,10 @@
 //!
 //! What stops is only asked about; what lets trading go on needs a reason, which the nodes insist on.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use api::Reason;
 use clap::Subcommand;
 use http::switch::{self, Breaker, KillSwitch, Note, Scope, TradingMode};
 use http::switch::{SwitchedBreaker, SwitchedKillSwitch, SwitchedMode};
@@ -10,9 +13,10 @@ use serde::Serialize;
 use wire::v1;
 
 use super::lease::request_id;
-use super::{confirmed, reason, said};
+use super::{config, confirmed, reason, said};
 use crate::args::Why;
 use crate::client::Client;
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, Table, or_dash};
 
 #[derive(Subcommand, Debug)]
@@ -164,49 +168,111 @@ fn print<T: Serialize>(format: Format, switched: &T, scope: &str, state: &str, c
 
 async fn show_kill_switches(client: &Client, Asked { scope }: Asked, format: Format) -> Result<()> {
     let engaged = KillSwitch::engaged(switches(client).await?);
-    let row = |it: &KillSwitch| {
-        let state = if it.engaged { "engaged" } else { "released" };
-        (it.scope.clone(), state.to_owned(), it.note.clone())
+    let table = |all: &[&KillSwitch]| {
+        let row = |it: &&KillSwitch| {
+            let state = if it.engaged { "engaged" } else { "released" };
+            (it.scope.clone(), state.to_owned(), it.note.clone())
+        };
+        table(["scope", "kill_switch"], all.iter().map(row))
     };
-    show(
-        format,
-        scope,
-        engaged,
-        KillSwitch::released,
-        |it| &it.scope,
-        |all| table(["scope", "kill_switch"], all.iter().map(row)),
-    )
+    match scope {
+        None => Ok(format.many(&engaged, |all| table(&Vec::from_iter(all)))?),
+        Some(scope) => {
+            let standing = standing(client, &scope, engaged, KillSwitch::released, |it| &it.scope).await?;
+            Ok(format.one(&standing, |standing| table(&standing.all()))?)
+        }
+    }
 }
 
 async fn show_modes(client: &Client, Asked { scope }: Asked, format: Format) -> Result<()> {
     let set = TradingMode::set(switches(client).await?);
-    let row = |it: &TradingMode| (it.scope.clone(), it.mode.clone(), it.note.clone());
-    show(
-        format,
-        scope,
-        set,
-        TradingMode::normal,
-        |it| &it.scope,
-        |all| table(["scope", "mode"], all.iter().map(row)),
-    )
+    let table = |all: &[&TradingMode]| {
+        let row = |it: &&TradingMode| (it.scope.clone(), it.mode.clone(), it.note.clone());
+        table(["scope", "mode"], all.iter().map(row))
+    };
+    match scope {
+        None => Ok(format.many(&set, |all| table(&Vec::from_iter(all)))?),
+        Some(scope) => {
+            let standing = standing(client, &scope, set, TradingMode::normal, |it| &it.scope).await?;
+            Ok(format.one(&standing, |standing| table(&standing.all()))?)
+        }
+    }
 }
 
-/// Whatever is switched, or the one of a scope, which may stand as it does by default.
-fn show<T: Serialize>(
-    format: Format,
-    scope: Option<Scope>,
+/// How the switch of a scope stands, and which others hold for it besides.
+#[derive(Serialize)]
+struct Standing<T> {
+    #[serde(flatten)]
+    own: T,
+    /// That of all, and of what it is part of; of a strategy with several accounts those may cover only a part.
+    covered_by: Vec<T>,
+}
+
+impl<T> Standing<T> {
+    fn all(&self) -> Vec<&T> {
+        std::iter::once(&self.own).chain(&self.covered_by).collect()
+    }
+}
+
+/// It may stand as it does by default, but not if there is nothing of its name.
+async fn standing<T>(
+    client: &Client,
+    scope: &Scope,
     switched: Vec<T>,
     default: impl FnOnce(String) -> T,
     scope_of: impl Fn(&T) -> &String,
-    table: impl FnOnce(&[T]) -> Table,
-) -> Result<()> {
-    let Some(scope) = scope.map(|scope| scope.to_string()) else { return Ok(format.many(&switched, table)?) };
-    let one = switched.into_iter().find(|it| *scope_of(it) == scope).unwrap_or_else(|| default(scope));
-    Ok(format.one(&one, |one| table(std::slice::from_ref(one)))?)
+) -> Result<Standing<T>> {
+    let desk = config::shown(client).await?.configuration.unwrap_or_default();
+    let text = scope.to_string();
+    let (own, others): (Vec<T>, Vec<T>) = switched.into_iter().partition(|it| *scope_of(it) == text);
+    let own = match own.into_iter().next() {
+        Some(own) => own,
+        None if is_there(&desk, &scope.0) => default(text),
+        None => {
+            let message = format!("there is no {text}");
+            let failure =
+                Failure::new(Exit::NotFound, Reason::UnknownName.name(), message, "tenure config show");
+            return Err(failure.into());
+        }
+    };
+    let wider = wider(&desk, &scope.0);
+    let covered_by = others.into_iter().filter(|it| wider.contains(scope_of(it))).collect();
+    Ok(Standing { own, covered_by })
+}
+
+fn is_there(desk: &v1::Configuration, subject: &v1::Subject) -> bool {
+    let name = &subject.name;
+    match subject.scope() {
+        // Anybody may be a trader.
+        v1::Scope::All | v1::Scope::Trader => true,
+        v1::Scope::Venue => desk.venues.iter().any(|it| it.id == *name),
+        v1::Scope::Account => desk.accounts.iter().any(|it| it.id == *name),
+        v1::Scope::Strategy => desk.strategies.iter().any(|it| it.id == *name),
+        v1::Scope::Symbol => desk.venues.iter().flat_map(|it| &it.symbols).any(|it| it.symbol == *name),
+        v1::Scope::Unspecified => false,
+    }
+}
+
+/// What else covers a scope, or a part of it.
+fn wider(desk: &v1::Configuration, subject: &v1::Subject) -> BTreeSet<String> {
+    let account_of = |id: &String| desk.accounts.iter().find(|it| it.id == *id);
+    let venue_of = |id: &String| account_of(id).map(|it| format!("venue:{}", it.venue));
+    let strategy = || desk.strategies.iter().find(|it| it.id == subject.name);
+    let mut wider: BTreeSet<String> = match subject.scope() {
+        v1::Scope::All => return BTreeSet::new(),
+        v1::Scope::Account => venue_of(&subject.name).into_iter().collect(),
+        v1::Scope::Strategy => {
+            let accounts = strategy().into_iter().flat_map(|it| &it.accounts);
+            accounts.flat_map(|id| [Some(format!("account:{id}")), venue_of(id)]).flatten().collect()
+        }
+        v1::Scope::Venue | v1::Scope::Trader | v1::Scope::Symbol | v1::Scope::Unspecified => BTreeSet::new(),
+    };
+    wider.insert("all".to_owned());
+    wider
 }
 
 async fn list_breakers(client: &Client, format: Format) -> Result<()> {
-    let shown = client.call_any(|c| async { Client::config(c).show(v1::ShowRequest {}).await }).await?;
+    let shown = config::shown(client).await?;
     let breakers = Breaker::all(shown.configuration.unwrap_or_default(), switches(client).await?);
     let row = |it: &Breaker| (it.venue.clone(), it.state.to_owned(), it.note.clone());
     Ok(format.many(&breakers, |all| table(["venue", "breaker"], all.iter().map(row)))?)
@@ -224,4 +290,37 @@ fn table(head: [&str; 2], rows: impl Iterator<Item = (String, String, Note)>) ->
         table.row([scope, state, or_dash(actor), or_dash(reason), or_dash(at)]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_covers_a_scope_is_told() {
+        let account =
+            |id: &str, venue: &str| v1::Account { id: id.into(), venue: venue.into(), ..Default::default() };
+        let accounts = vec!["a".to_owned(), "b".to_owned()];
+        let desk = v1::Configuration {
+            venues: vec![v1::Venue { id: "v".into(), ..Default::default() }],
+            accounts: vec![account("a", "v"), account("b", "w")],
+            strategies: vec![v1::Strategy { id: "mm".into(), accounts, ..Default::default() }],
+            day_offset_minutes: 0,
+        };
+        for (scope, known, covering) in [
+            ("all", true, &[][..]),
+            ("trader:ann", true, &["all"]),
+            ("venue:v", true, &["all"]),
+            ("account:a", true, &["all", "venue:v"]),
+            ("strategy:mm", true, &["account:a", "account:b", "all", "venue:v", "venue:w"]),
+            ("venue:x", false, &["all"]),
+            ("account:x", false, &["all"]),
+            ("strategy:x", false, &["all"]),
+            ("symbol:x", false, &["all"]),
+        ] {
+            let Scope(subject) = scope.parse().unwrap();
+            assert_eq!(is_there(&desk, &subject), known, "{scope}");
+            assert_eq!(Vec::from_iter(wider(&desk, &subject)), covering, "{scope}");
+        }
+    }
 }

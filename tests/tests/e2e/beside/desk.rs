@@ -94,6 +94,8 @@ fn a_desk_is_set_from_a_file_and_shown_as_one() {
         let done = desk.apply(EXAMPLE, &[]).await?.expect(0, "")?.json()?;
         ensure!(done["changes"].as_array().is_some_and(|lines| lines.len() == 9), "{done}");
         ensure!(done["changes"] == json!(lines[..9]) && done["dry_run"] == false, "{done}");
+        // Part of the format of the log.
+        ensure!(done["revision"] == "bc8993609b84d2200cb0e4f1e4829b57", "{done}");
         let shown = desk.shown().await?;
         ensure!(shown["revision"] == done["revision"], "{shown}");
         ensure!(shown["configuration"]["accounts"]["sim"]["mode"] == "direct", "{shown}");
@@ -174,10 +176,25 @@ fn of_two_who_change_a_desk_the_later_is_told() {
         desk.apply(EXAMPLE, &["--expected", &seen]).await?.expect(0, "")?;
         let other = EXAMPLE.replace("day_offset_minutes = 0", "day_offset_minutes = 60");
         desk.apply(&other, &["--expected", &seen]).await?.expect(6, "STALE_REVISION")?;
+        // So is whoever applies what he was shown before.
+        let shown = format!("# revision {seen}\n{other}");
+        let stale = desk.apply(&shown, &[]).await?.expect(6, "STALE_REVISION")?;
+        ensure!(stale.stderr.contains("desk.toml:1: "), "{stale:?}");
         desk.apply(&other, &["--expected", "7"]).await?.expect(2, "INVALID")?;
         let seen = desk.revision().await?;
         let done = desk.apply(&other, &["--expected", &seen]).await?.expect(0, "")?.json()?;
         ensure!(done["changes"] == json!(["~ day_offset_minutes: 0 -> 60"]), "{done}");
+
+        // What takes something away is told before, and asked about.
+        let (fewer, _) = EXAMPLE.split_once("[strategies.mm]").context("the example has it")?;
+        let fewer = format!("{fewer}[strategies]\n");
+        let seen = desk.revision().await?;
+        let asked = desk.apply(&fewer, &[]).await?.expect(2, "USAGE")?;
+        ensure!(asked.stderr.contains("- strategies.mm: ") && asked.stderr.contains("--yes"), "{asked:?}");
+        ensure!(desk.revision().await? == seen, "nothing was set");
+        desk.apply(&fewer, &["--dry-run"]).await?.expect(0, "")?;
+        desk.apply(&fewer, &["--yes"]).await?.expect(0, "")?;
+        ensure!(desk.revision().await? != seen, "it was set");
         Ok(())
     });
 }

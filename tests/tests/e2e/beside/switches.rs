@@ -14,7 +14,7 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cluster/desk.toml
 /// A command, its exit code, its reason, and what it says.
 type Wrong = (&'static [&'static str], i32, &'static str, &'static str);
 
-const WRONG: [Wrong; 10] = [
+const WRONG: [Wrong; 14] = [
     (&["kill-switch", "engage"], 2, "USAGE", "--yes"),
     (&["kill-switch", "engage", "--scope", "desk:x", "--yes"], 2, "USAGE", "strategy:NAME"),
     (
@@ -30,6 +30,20 @@ const WRONG: [Wrong; 10] = [
     (&["mode", "set", "normal", "--yes"], 2, "INVALID", "say why"),
     (&["breaker", "trip", "nowhere", "--yes"], 3, "UNKNOWN_NAME", "nothing of this name"),
     (&["breaker", "reset", "sim"], 2, "USAGE", "--reason"),
+    (&["kill-switch", "show", "--scope", "account:none"], 3, "UNKNOWN_NAME", "account:none"),
+    (
+        &["kill-switch", "release", "--scope", "account:none", "--reason", "x"],
+        3,
+        "UNKNOWN_NAME",
+        "nothing of this name",
+    ),
+    (
+        &["mode", "set", "normal", "--scope", "account:none", "--reason", "x"],
+        3,
+        "UNKNOWN_NAME",
+        "nothing of this name",
+    ),
+    (&["breaker", "reset", "none", "--reason", "x"], 3, "UNKNOWN_NAME", "nothing of this name"),
 ];
 
 async fn with_desk(options: Options) -> Result<(Cluster, Cli)> {
@@ -73,6 +87,8 @@ fn switches_hold_and_name_who_set_them() {
             halted == json!({"scope": "account:sim", "mode": "cancel-only", "changed": true}),
             "{halted}"
         );
+        let loosened = ["mode", "set", "reduce-only", "--scope", "account:sim", "--yes"];
+        cli.run_json(&loosened).await?.expect(2, "INVALID")?;
         let tripped = cli.run(&["breaker", "trip", "sim", "--yes"]).await?;
         ensure!(tripped.code == 0 && tripped.stdout == "sim: forced_open\n", "{tripped:?}");
 
@@ -89,6 +105,11 @@ fn switches_hold_and_name_who_set_them() {
         ensure!(one["engaged"] == true && one["actor"].is_string(), "{one}");
         let one = cli.json(&["kill-switch", "show", "--scope", "all"]).await?;
         ensure!(one["engaged"] == false && one["actor"].is_null(), "{one}");
+        let covered = cli.json(&["mode", "show", "--scope", "strategy:mm"]).await?;
+        ensure!(
+            covered["mode"] == "normal" && covered["covered_by"][0]["scope"] == "account:sim",
+            "{covered}"
+        );
         let table = cli.run(&["mode", "show"]).await?;
         ensure!(table.stdout.contains("SCOPE") && table.stdout.contains("cancel-only"), "{table:?}");
 
