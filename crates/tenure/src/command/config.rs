@@ -113,6 +113,9 @@ async fn apply(client: &Client, arguments: Apply, format: Format) -> Result<()> 
         _ => failure,
     };
     let tried = send(client, &file, &request).await.map_err(outdated)?;
+    for warning in file.warnings() {
+        eprintln!("tenure: warning: {warning}");
+    }
     if dry_run {
         return print(format, &Applied::new(tried, true));
     }

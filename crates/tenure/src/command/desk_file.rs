@@ -7,6 +7,7 @@ use api::Reason;
 use domain::trading::Revision;
 use http::{Desk, Shown};
 use toml::de::{DeTable, DeValue};
+use wire::v1;
 
 use crate::failure::{Exit, Failure};
 
@@ -14,6 +15,9 @@ use crate::failure::{Exit, Failure};
 pub const EXAMPLE: &str = include_str!("../../../../cluster/desk.toml");
 
 const NEXT: &str = "tenure config schema";
+
+/// The kinds of venues that there is anything for. The log takes others: a desk may be set before what speaks to a venue is installed.
+const KINDS: [&str; 1] = ["binance-spot"];
 
 /// How what is shown begins.
 const REVISION: &str = "# revision ";
@@ -55,13 +59,31 @@ impl DeskFile {
         Failure::new(Exit::Conflict, Reason::StaleRevision.name(), message, "tenure config show")
     }
 
+    /// What may be set, and is probably a slip of the hand.
+    pub fn warnings(&self) -> Vec<String> {
+        let desk: v1::Configuration = self.desk.clone().into();
+        let unknown = desk.venues.iter().filter(|venue| !KINDS.contains(&&*venue.kind));
+        let warning = |venue: &v1::Venue| {
+            let known = KINDS.join(", ");
+            let kind = &venue.kind;
+            self.located(&format!(
+                "venues.{}.kind: nothing here speaks to {kind:?}; known: {known}",
+                venue.id
+            ))
+        };
+        unknown.map(warning).collect()
+    }
+
     /// What a service found wrong, each with the line that it is about.
     pub fn wrong(&self, problems: &[String]) -> Failure {
-        let located = problems.iter().map(|problem| match line_of(&self.text, problem) {
+        wrong(problems.iter().map(|problem| self.located(problem)).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn located(&self, problem: &str) -> String {
+        match line_of(&self.text, problem) {
             Some(line) => format!("{}:{line}: {problem}", self.name),
             None => format!("{}: {problem}", self.name),
-        });
-        wrong(located.collect::<Vec<_>>().join("\n"))
+        }
     }
 }
 
@@ -121,6 +143,20 @@ mod tests {
         ] {
             assert_eq!(line_of(text, problem), line, "{problem}");
         }
+    }
+
+    #[test]
+    fn a_kind_that_nothing_speaks_to_is_warned_of() {
+        let file = |text: &str| DeskFile {
+            name: "desk.toml".into(),
+            text: text.into(),
+            desk: toml::from_str(text).unwrap(),
+        };
+        assert_eq!(file(EXAMPLE).warnings(), Vec::<String>::new());
+        let slip =
+            "day_offset_minutes = 0\naccounts = {}\nstrategies = {}\n[venues.sim]\nkind = \"binance-sopt\"\n";
+        let [warning] = &file(slip).warnings()[..] else { panic!("one") };
+        assert!(warning.starts_with("desk.toml:5: venues.sim.kind: nothing here speaks to"), "{warning}");
     }
 
     fn keys(value: &toml::Value, all: &mut BTreeSet<String>) {
