@@ -19,7 +19,7 @@ impl Desk {
     pub async fn open() -> Result<Self> {
         let cluster = Cluster::start().await?;
         let configuration = Some(configuration());
-        let request = v1::ApplyRequest { configuration, ..v1::ApplyRequest::default() };
+        let request = v1::ApplyRequest { configuration, reason: reason(), ..v1::ApplyRequest::default() };
         grpc::config(cluster.api(1))?.apply(request).await?;
         let granted = grpc::leases(cluster.api(1))?.acquire(grpc::acquire("mm", "bot", 600_000)).await?;
         let token = grpc::token(&granted.into_inner())?;
@@ -65,7 +65,9 @@ impl Desk {
     /// That of all.
     pub async fn kill_switch(&self, engaged: bool) -> Result<()> {
         let subject = Some(v1::Subject { scope: v1::Scope::All.into(), name: String::new() });
-        let request = v1::SetKillSwitchRequest { subject, engaged, ..v1::SetKillSwitchRequest::default() };
+        let reason = reason();
+        let request =
+            v1::SetKillSwitchRequest { subject, engaged, reason, ..v1::SetKillSwitchRequest::default() };
         grpc::config(self.cluster.api(1))?.set_kill_switch(request).await?;
         Ok(())
     }
@@ -88,6 +90,10 @@ impl Desk {
         let answered = serde_json::from_str(&answer.body).with_context(|| answer.body.clone())?;
         Ok((answer.code, answered))
     }
+}
+
+fn reason() -> Option<v1::Reason> {
+    Some(v1::Reason { actor: "ann".into(), text: "a test".into() })
 }
 
 fn configuration() -> v1::Configuration {

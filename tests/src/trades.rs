@@ -117,10 +117,13 @@ fn serial_of(token: u64) -> u64 {
 /// its time; and whether the log says of it what is so.
 pub fn judge(orders: &[v1::Order], ledger: &Ledger, reigns: &Reigns) -> Result<Verdict> {
     ensure!(ledger.requests_forgotten == 0, "the exchange has forgotten {}", ledger.requests_forgotten);
+    // Of those that were turned down nothing may be at the exchange, as of those that it was never asked for.
+    let orders: Vec<&v1::Order> =
+        orders.iter().filter(|order| order.status() != OrderStatus::Denied).collect();
     let mut authorized = BTreeMap::new();
-    for order in orders {
+    for order in &orders {
         check_authority(order, reigns).with_context(|| format!("{order:?} was authorised"))?;
-        authorized.insert(order.client_order_id.as_str(), order);
+        authorized.insert(order.client_order_id.as_str(), *order);
     }
     let sent: Vec<&Request> = ledger.requests.iter().filter(|request| request.is_new_order()).collect();
     let mut names = BTreeSet::new();
@@ -134,7 +137,7 @@ pub fn judge(orders: &[v1::Order], ledger: &Ledger, reigns: &Reigns) -> Result<V
         ledger.orders.iter().map(|placed| (placed.client_order_id.as_str(), placed)).collect();
     ensure!(placed.len() == ledger.orders.len(), "two orders at the exchange have one name");
     ensure!(placed.keys().all(|name| names.contains(name)), "nobody sent one of {placed:?}");
-    for order in orders {
+    for order in &orders {
         let name = order.client_order_id.as_str();
         let at_venue = placed.get(name).copied();
         check_outcome(order, at_venue).with_context(|| format!("{order:?} is {at_venue:?} there"))?;
