@@ -6,7 +6,7 @@
 //! machine applies it to [`domain::State`], and the outcome goes back the same way.
 //!
 //! Modules in reading order: [`environment`] (what is handed in), [`options`] and [`limits`], [`replica`] (the door)
-//! and `watch` and `journal` (what was applied), `router` and `link` (entry side), `sequencer` (leader side), `reads` and `rounds`, `machine` and
+//! and `watch` and `journal` (what was applied), `router` and `link` (entry side), `sequencer` and `backlog` (leader side), `reads` and `rounds`, `machine` and
 //! `log_store` (openraft's storage on ours), `sealed` (history files) and [`archive`] (closed orders in them), `materialise` (the state for a fast restart),
 //! `peer` (network), `clock`, `leadership` and `ticks` (time and tenure), `admin` (changes of the group), `housekeeping`.
 

@@ -230,7 +230,7 @@ impl Action {
         }
     }
 
-    /// It only switches trading off, or allows less of it: nothing may hold it up.
+    /// It switches trading off, or to a mode that allows less than all of it: nothing may hold it up.
     pub fn stops(&self) -> bool {
         matches!(self, Self::Trading(trading) if trading.stops())
     }

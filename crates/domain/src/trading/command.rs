@@ -50,7 +50,7 @@ pub enum TradingAnswer {
 }
 
 impl TradingAction {
-    /// It only switches off, or allows less.
+    /// It switches off, or to a mode that allows less than all.
     pub fn stops(&self) -> bool {
         match self {
             Self::SetKillSwitch { engaged, .. } => *engaged,
