@@ -76,7 +76,7 @@ pub const REPLICATION_ENTRIES_MAX: u64 = 512;
 /// … and their bytes, so that a heartbeat never waits long behind one of them.
 pub const REPLICATION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How long a follower may not hear of a commit, if nothing else is sent to it and no read waits for it there.
+/// How long a follower may not hear of a commit, if nothing else is sent to it and nobody waits for it there.
 pub const COMMIT_NEWS_DELAY: Duration = Duration::from_millis(1);
 
 /// Bytes of log read at once to be applied.

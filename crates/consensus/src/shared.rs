@@ -60,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) known: AtomicU64,
     /// When the scripts that clients had loaded were last flushed, as applied here.
     pub(crate) scripts_flushed: AtomicU64,
-    /// The highest index that this node, as the leader, gave a follower for a read: the read waits until it is applied.
+    /// The highest index that this node, as the leader, gave a follower that waits until it has applied it.
     pub(crate) awaited: watch::Sender<u64>,
     pub(crate) leadership: watch::Sender<Leadership>,
     /// When the next key ends by itself.
@@ -160,6 +160,15 @@ impl Shared {
         let mut stopping = self.stopping.subscribe();
         // A dropped sender means that the node is gone.
         async move { drop(stopping.wait_for(|stopping| *stopping).await) }
+    }
+
+    /// A follower is told of `index`, and waits until it has applied so much.
+    pub(crate) fn await_there(&self, index: u64) {
+        self.awaited.send_if_modified(|highest| {
+            let rises = index > *highest;
+            *highest = index.max(*highest);
+            rises
+        });
     }
 
     /// Waits until the state holds everything up to `index`.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use consensus::{Reading, Replica};
 use domain::orders::command::{Authority, Cancel, OrderAction, OrderAnswer, Replace, Signing};
 use domain::orders::id::OrderId;
+use domain::orders::intent::Intent;
 use domain::orders::order::{Present, Sender};
 use domain::orders::reason::{Field, Reason as OrderReason};
 use domain::orders::table::Row;
@@ -26,7 +27,7 @@ use crate::limits::{BATCH_ORDERS_MAX, LISTINGS_MAX, REPORTED_FACTS_MAX};
 use crate::order::page::Listing;
 use crate::order::report::Told;
 use crate::order::request::Name;
-use crate::order::view::{View, archived, denials};
+use crate::order::view::{Grant, View, archived, denials, granted};
 use crate::refusal::{Reason, from_read, from_reasons};
 
 mod get;
@@ -72,7 +73,7 @@ impl Orders {
         let submit = request::submit(order, sender, &mut faults);
         faults.none(Reason::InvalidOrder)?;
         let submit = submit.expect("nothing is wrong with it");
-        let key = submit.intent.strategy_key();
+        let intent = submit.intent.clone();
         let outcome = propose(&self.replica, request_id, action(OrderAction::Submit(submit))).await?;
         let Answer::Order(answer) = &outcome.answer else { return Err(other_request()) };
         match &**answer {
@@ -83,8 +84,30 @@ impl Orders {
             OrderAnswer::Refused { reasons } => return Err(from_reasons(reasons, None, outcome.repeated)),
             _ => return Err(other_request()),
         }
-        let result = self.show(&outcome, |view| result(view, answer, Some(&key))).await?;
+        let result = match self.granted(&outcome, answer, sender, &intent) {
+            Some(order) => v1::OrderResult { order: Some(order), ..v1::OrderResult::default() },
+            None => {
+                let key = intent.strategy_key();
+                self.show(&outcome, |view| result(view, answer, Some(&key))).await?
+            }
+        };
         Ok(Submitted { header: header(&self.replica, &outcome), result })
+    }
+
+    /// An order as it was authorised a moment ago: whoever sends it does not wait until this node has applied that. `None` if it was
+    /// not, or this node does not know its account yet.
+    fn granted(
+        &self,
+        outcome: &Outcome,
+        answer: &OrderAnswer,
+        sender: Sender,
+        intent: &Intent,
+    ) -> Option<v1::Order> {
+        let OrderAnswer::Authorized { order, signing } = answer else { return None };
+        let grant = Grant { order: *order, made: outcome.made, sender, signing: *signing };
+        let state = self.replica.local();
+        let is_known = state.trading().configuration.account(&intent.account).is_some();
+        (is_known && !outcome.repeated).then(|| granted(&state, grant, intent.clone()))
     }
 
     /// What a write left behind, looked at without another round unless this node lags behind or the write was repeated.

@@ -1,15 +1,17 @@
 //! An order as clients see it.
 
+use domain::orders::command::Signing;
 use domain::orders::evidence::Evidence;
 use domain::orders::fill::{Commission, Fill, FillKey};
+use domain::orders::id::OrderId;
 use domain::orders::intent::Intent;
-use domain::orders::order::{Denial, Order, Present};
+use domain::orders::order::{Authorization, Denial, Order, Present, Sender};
 use domain::orders::reason::Reason;
 use domain::orders::report::{Rejection, Text};
 use domain::orders::status::{self, Flags};
 use domain::orders::tombstone::{StrategyKey, Tombstone};
 use domain::trading::Configuration;
-use domain::{AccountId, State, WallZero};
+use domain::{AccountId, LogTime, Made, State, WallZero};
 use wire::v1;
 
 use crate::order::words::{order_type_to_wire, side_to_wire, status_to_wire, time_in_force_to_wire};
@@ -23,6 +25,15 @@ pub(super) struct View<'a> {
     pub(super) state: &'a State,
     pub(super) present: Present,
     pub(super) wall_zero: WallZero,
+}
+
+/// The leave to send an order, as it was just given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grant {
+    pub(super) order: OrderId,
+    pub(super) made: Made,
+    pub(super) sender: Sender,
+    pub(super) signing: Signing,
 }
 
 impl View<'_> {
@@ -81,6 +92,21 @@ fn changed_ms(order: &Order) -> Option<i64> {
         (None, Some(Denial::Refused(_))) => order.recorded_ms,
         _ => None,
     }
+}
+
+/// An order in the moment in which it was authorised, by what was asked and answered; at which venue its account is, is told as
+/// far as this node knows.
+pub(super) fn granted(state: &State, grant: Grant, intent: Intent) -> v1::Order {
+    let Grant { order: id, made: Made { serial, term, .. }, sender, signing } = grant;
+    let Signing { client_order_id, wall_ms, window_ms } = signing;
+    let now = LogTime::ZERO;
+    let mut order = Order::recorded(id, intent, now);
+    let authorization = Authorization { serial, term, at: now, sender, wall_ms, window_ms };
+    order.authorize(authorization).expect("it was authorised");
+    let wall_zero = WallZero::new(wall_ms.saturating_mul(1_000_000), now);
+    let view = View { state, present: Present { term, now }, wall_zero };
+    let client_order_id = client_order_id.map(|id| id.to_string()).unwrap_or_default();
+    v1::Order { client_order_id, ..view.order(&order) }
 }
 
 /// What is still known here of an order that is history. How it ended is not.

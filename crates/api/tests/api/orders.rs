@@ -22,14 +22,15 @@ async fn a_bot_is_told_what_to_sign() {
     assert_eq!((order.venue.as_str(), order.filled_quantity.as_str()), ("sim", "0"));
     assert_eq!(order.time_in_force(), v1::TimeInForce::Gtc);
     assert_eq!((order.lease.as_str(), order.token), ("desk", world.token));
-    // An instant of the log is told by a wall clock that stands still while the log goes on.
-    assert!((WALL_MS - 20_000..=WALL_MS).contains(&order.updated_at_ms), "{}", order.updated_at_ms);
+    assert_eq!(order.updated_at_ms, WALL_MS);
 
     let client = v1::get_order_request::Which::ClientOrderId(order.client_order_id.clone());
     let key = v1::StrategyKey { strategy: "mm".into(), key: "k1".into() };
     for which in [v1::get_order_request::Which::OrderId(order.order_id), client, key_of(key)] {
         let found = world.get_by(which).await.unwrap();
-        assert_eq!(found.order_id, order.order_id);
+        // An instant of the log is told by a wall clock that stands still while the log goes on.
+        assert!((WALL_MS - 20_000..=WALL_MS).contains(&found.updated_at_ms), "{}", found.updated_at_ms);
+        assert_eq!(v1::Order { updated_at_ms: WALL_MS, ..found }, order);
     }
 }
 

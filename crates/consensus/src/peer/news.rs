@@ -1,8 +1,8 @@
 //! When a follower hears that entries it has are committed.
 //!
 //! The next entries say so along with themselves, so a message that says nothing else waits for them a little, and gives
-//! way: two messages less for each write of a client that writes one after the other. It does not wait while a read at a
-//! follower does.
+//! way: two messages less for each write of a client that writes one after the other. It does not wait while somebody at a
+//! follower does: a read, or whoever is shown what a command left behind.
 
 use std::pin::Pin;
 
@@ -15,7 +15,7 @@ use crate::limits::COMMIT_NEWS_DELAY;
 
 struct Outgoing<S> {
     requests: Pin<Box<S>>,
-    /// The highest index that a read at a follower was told to wait for.
+    /// The highest index that somebody at a follower was told to wait for.
     awaited: watch::Receiver<u64>,
     /// The commit that was sent last.
     sent: u64,

@@ -166,11 +166,17 @@ impl PeerService for Peer {
                 if commands.len() > BATCH_COMMANDS_MAX || size(&commands) > BATCH_BYTES_MAX {
                     return Err(Status::invalid_argument("more commands than one entry holds"));
                 }
-                Ok((request.batch, sequencer.submit(commands)))
+                let shown = commands.iter().any(|command| command.action.is_shown());
+                Ok((request.batch, shown, sequencer.submit(commands)))
             });
+            let shared = shared.clone();
             async move {
-                let (batch, verdict) = submitted?;
-                Ok(link::encode(batch, verdict.await.unwrap_or(Verdict::Unknown)))
+                let (batch, shown, verdict) = submitted?;
+                let verdict = verdict.await.unwrap_or(Verdict::Unknown);
+                if shown && let Verdict::Outcomes(outcomes) = &verdict {
+                    shared.await_there(outcomes.iter().map(|outcome| outcome.made.index).max().unwrap_or(0));
+                }
+                Ok(link::encode(batch, verdict))
             }
         };
         let requests = request.into_inner().take_until(self.shared.stopped());
@@ -198,11 +204,7 @@ impl PeerService for Peer {
         let Ok(round) = self.reads.round(true).await else {
             return Ok(Response::new(peer::ReadIndexResponse::default()));
         };
-        self.shared.awaited.send_if_modified(|index| {
-            let rises = round.index > *index;
-            *index = round.index.max(*index);
-            rises
-        });
+        self.shared.await_there(round.index);
         Ok(Response::new(peer::ReadIndexResponse {
             leads: true,
             index: round.index,

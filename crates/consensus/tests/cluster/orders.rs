@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::orders::command::{OrderAction, OrderAnswer, Submit};
+use consensus::limits::COMMIT_NEWS_DELAY;
+use domain::orders::command::{Authority, Cancel, OrderAction, OrderAnswer, Submit};
 use domain::orders::order::Sender;
 use domain::orders::report::Weight;
 use domain::orders::report::{Fact, OrderName, Report, VenueStatus, Witness};
@@ -15,7 +16,7 @@ use domain::trading::strategy::Strategy;
 use domain::trading::venue::{Instrument, Venue};
 use domain::trading::{Day, Draft};
 use domain::{Action, Answer, Decimal, LeaseName, Token};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{World, audit, key};
 
@@ -195,6 +196,29 @@ fn id_of(world: &World, at: u64, number: u32) -> domain::Serial {
     let state = world.replica(at).local();
     let key = (name("maker"), name(&format!("1700000000000-{number}")));
     state.orders().by_key(&key).expect("it is known").id.0
+}
+
+/// A cancel's order, and the orders of a batch, are shown by the node that was asked.
+#[tokio::test(start_paused = true)]
+async fn what_an_order_became_is_known_where_it_was_asked_without_delay() {
+    let world = World::founded(3).await;
+    let leader = world.leader().await;
+    let follower = 1 + leader % 3;
+    configure(&world, leader, draft(0)).await;
+    let token = acquire(&world, leader).await;
+    let order = authorized(&submit(&world, leader, "direct", 1, token).await);
+    world.agree().await;
+    let lease = LeaseName::new("desk").expect("a name");
+    let cancel = Cancel { order, sender: Sender::Bot, by: Authority::Lease { lease, token }, wall_ms: None };
+    let begun = Instant::now();
+    let action = Action::Order(Box::new(OrderAction::Cancel(cancel)));
+    let outcome = world.propose(follower, action).await;
+    let mut watch = world.replica(follower).watch();
+    while world.replica(follower).local().serial() < outcome.made.serial {
+        watch.changed().await;
+    }
+    assert_eq!(status(&world, follower, order), Status::PendingCancel);
+    assert!(begun.elapsed() < COMMIT_NEWS_DELAY, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
