@@ -61,7 +61,11 @@ impl Cli {
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Ran> {
         let mut command = Command::new(suite::binary());
-        command.args(arguments).env("TENURE_ENDPOINTS", &self.endpoints).env_remove("TENURE_OUTPUT");
+        command.args(arguments).env("TENURE_ENDPOINTS", &self.endpoints);
+        // As if nobody had set anything.
+        for name in ["TENURE_OUTPUT", "TENURE_TRADER", "USER"] {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::null()).kill_on_drop(true);
         let started = Instant::now();
         let output = tokio::time::timeout(LIMIT, command.output()).await;

@@ -7,6 +7,7 @@ use consensus::archive::{Cut, Query};
 use domain::orders::OrderId;
 use domain::orders::filter::Filter;
 use domain::orders::order::{Order, Present};
+use domain::orders::table::Standing;
 use domain::{Serial, WallZero};
 use tonic::Status;
 use wire::v1;
@@ -89,7 +90,10 @@ impl Listing {
     /// Those in memory, the newest first, as many as a brief look finds.
     fn look(&self, view: View<'_>, before: OrderId, room: usize) -> Look {
         let (mut orders, mut bytes, mut decided_from) = (Vec::new(), 0, before);
-        let mut rows = view.state.orders().before(before).enumerate();
+        // Of what is settled everything is known.
+        let wanted =
+            |standing: Standing| self.filter.may_stand(standing) && !(self.unresolved && standing.is_settled);
+        let mut rows = view.state.orders().before(before, wanted).enumerate();
         let decided_from = loop {
             let Some((looks, order)) = rows.next() else { break OrderId(Serial(0)) };
             if looks == ORDERS_LOOKED_AT_MAX || orders.len() == room || bytes > LIST_BYTES_MAX {

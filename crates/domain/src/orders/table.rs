@@ -12,11 +12,21 @@ use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::orders::id::OrderId;
 use crate::orders::order::Order;
+use crate::orders::status::Status;
 use crate::orders::tombstone::{StrategyKey, Tombstone, Tombstones};
 use crate::{AccountId, LogTime, Serial, Symbol, VenueOrderId};
 
 /// Shared with whoever looks at all of them aside.
 pub type Row = Arc<Order>;
+
+/// How an order stands, whatever the term and the hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    /// In which way it has ended; `None` while it has not.
+    pub end: Option<Status>,
+    /// Nothing more is awaited of it.
+    pub is_settled: bool,
+}
 
 /// What a venue calls an order.
 pub type VenueName = (AccountId, Symbol, VenueOrderId);
@@ -29,6 +39,7 @@ pub struct Orders {
     by_venue_order_id: BTreeSet<(VenueName, OrderId)>,
     by_revision: BTreeSet<(Serial, OrderId)>,
     by_settled: BTreeSet<(LogTime, OrderId)>,
+    by_standing: BTreeMap<Standing, BTreeMap<OrderId, Row>>,
     by_hold: BTreeSet<(LogTime, OrderId)>,
     sum: Sum,
     pub(crate) touched: Touched<OrderId>,
@@ -45,9 +56,15 @@ impl Orders {
         self.rows.values()
     }
 
-    /// Those of lower ids, the newest first.
-    pub fn before(&self, id: OrderId) -> impl Iterator<Item = &Row> {
-        self.rows.range(..id).rev().map(|(_, row)| row)
+    /// Those of lower ids that stand in one of the wanted ways, the newest first.
+    pub fn before(&self, id: OrderId, wanted: impl Fn(Standing) -> bool) -> impl Iterator<Item = &Row> {
+        let wanted = self.by_standing.iter().filter(|(standing, _)| wanted(**standing));
+        let mut ways: Vec<_> = wanted.map(|(_, rows)| rows.range(..id).rev().peekable()).collect();
+        std::iter::from_fn(move || {
+            let newest = ways.iter_mut().map(|rows| rows.peek().map(|(id, _)| **id)).enumerate();
+            let (at, _) = newest.max_by_key(|(_, id)| *id)?;
+            ways[at].next().map(|(_, row)| row)
+        })
     }
 
     /// Those that changed after a serial, in the order of their last changes.
@@ -99,12 +116,12 @@ impl Orders {
     }
 
     /// A new order, or one that has changed.
-    pub(crate) fn put(&mut self, order: Order) {
-        if let Some(before) = self.rows.remove(&order.id) {
+    pub(crate) fn put(&mut self, row: Row) {
+        if let Some(before) = self.rows.remove(&row.id) {
             self.unlink(&before);
         }
-        self.link(&order);
-        self.rows.insert(order.id, Arc::new(order));
+        self.link(&row);
+        self.rows.insert(row.id, row);
     }
 
     pub(crate) fn remove(&mut self, id: OrderId) -> Option<Row> {
@@ -113,11 +130,12 @@ impl Orders {
         Some(row)
     }
 
-    fn link(&mut self, order: &Order) {
+    fn link(&mut self, order: &Row) {
         self.touched.note(&order.id);
         self.sum.add(order.digest().0);
         self.by_revision.insert((order.revision, order.id));
         self.by_settled.extend(order.settled_at.map(|at| (at, order.id)));
+        self.by_standing.entry(order.standing()).or_default().insert(order.id, order.clone());
         self.by_hold.extend(order.held_until.map(|until| (until, order.id)));
         if let Some(key) = order.strategy_key() {
             let before = self.by_key.insert(key, order.id);
@@ -133,6 +151,7 @@ impl Orders {
         self.sum.remove(order.digest().0);
         self.by_revision.remove(&(order.revision, order.id));
         order.settled_at.map(|at| self.by_settled.remove(&(at, order.id)));
+        self.by_standing.get_mut(&order.standing()).map(|rows| rows.remove(&order.id));
         order.held_until.map(|until| self.by_hold.remove(&(until, order.id)));
         if let Some(key) = order.strategy_key() {
             self.by_key.remove(&key);

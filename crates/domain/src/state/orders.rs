@@ -336,7 +336,7 @@ impl State {
         let Self { trading, .. } = self;
         trading.counters.change_order(&trading.configuration, before.as_deref(), &after);
         self.trading_touched.records = true;
-        self.orders.put(after);
+        self.orders.put(Row::new(after));
     }
 
     /// Takes one out of memory; what it traded stays counted.
@@ -349,7 +349,7 @@ impl State {
     /// As an image has it: what it traded is counted in the image.
     pub(super) fn restore_order(&mut self, row: Row) {
         self.exposures.add_order(&row);
-        self.orders.put((*row).clone());
+        self.orders.put(row);
     }
 
     fn count_messages(&mut self, order: &Order, messages: u64) {

@@ -141,6 +141,10 @@ fn a_bad_order_is_refused_with_every_reason_over_both_ways() {
         // Without a lease: the command says which option, the service which field.
         let missing = desk.ask("authorize", "bots", "k2", &[("--lease", "")]).await?.expect(2, "USAGE")?;
         ensure!(missing.stderr.contains("--lease"), "{missing:?}");
+        // Somebody must answer for it, and the shell does not say who types this.
+        let nobody = desk.ask("authorize", "bots", "k2", &[("--trader", "")]).await?;
+        let nobody = nobody.expect(2, "INVALID_ORDER")?;
+        ensure!(nobody.stderr.contains("trader: missing"), "{nobody:?}");
         let nothing = json!({"lease": null, "token": null, "trader": null});
         let (code, refused) = desk.post("/api/v1/orders/authorize", "k2", nothing).await?;
         let expected =

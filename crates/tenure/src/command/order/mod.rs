@@ -10,8 +10,8 @@ use anyhow::Result;
 use http::order::{Canceled, Denial, Replaced, Submitted, View};
 use wire::v1;
 
-use super::actor;
 use super::lease::{millis, request_id};
+use super::user;
 use crate::args::order::{Authority, NewOrder, Order, OrderName, Replace, Report, Wait};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
@@ -128,7 +128,8 @@ fn new_order(order: NewOrder) -> v1::NewOrder {
         account,
         strategy,
         algorithm,
-        trader: trader.unwrap_or_else(actor),
+        // Somebody must answer for an order: without a name it is refused.
+        trader: trader.or_else(user).unwrap_or_default(),
         symbol,
         side: side.into(),
         r#type: r#type.into(),
