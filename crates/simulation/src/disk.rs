@@ -46,8 +46,8 @@ pub(crate) struct KeptState(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     now: MemoryState,
-    /// As it was before the last write.
-    before: MemoryState,
+    /// Tree, key and value of each row that the last write has replaced or removed.
+    replaced: Vec<(String, Vec<u8>, Vec<u8>)>,
 }
 
 impl KeptState {
@@ -58,22 +58,19 @@ impl KeptState {
     /// One row of the last write is not there, and the row before it still is: nothing but the digest tells.
     pub(crate) fn tear(&self, random: &mut StdRng) {
         let mut kept = self.0.lock();
-        let rows = |store: &MemoryState| {
-            let mut rows = BTreeMap::new();
-            for table in wire::TABLES {
-                let mut keep =
-                    |key: &[u8], value: &[u8]| drop(rows.insert((table, key.to_vec()), value.to_vec()));
-                store.scan(table, &mut keep).expect("memory does not fail");
-            }
-            rows
+        let mut now = BTreeMap::new();
+        for table in wire::TABLES {
+            let mut keep = |key: &[u8], value: &[u8]| drop(now.insert((table, key.to_vec()), value.to_vec()));
+            kept.now.scan(table, &mut keep).expect("memory does not fail");
+        }
+        let is_stale = |(table, key, value): &&(String, Vec<u8>, Vec<u8>)| {
+            now.get(&(table.as_str(), key.clone())).is_some_and(|other| other != value)
         };
-        let (before, now) = (rows(&kept.before), rows(&kept.now));
-        let stale =
-            before.into_iter().filter(|(row, value)| now.get(row).is_some_and(|other| other != value));
+        let stale = kept.replaced.iter().filter(is_stale).choose(random).cloned();
         let stored = kept.now.load().expect("memory does not fail");
-        if let (Some(stored), Some(((table, key), value))) = (stored, stale.choose(random)) {
+        if let (Some(stored), Some((table, key, value))) = (stored, stale) {
             let mut torn = Changes::default();
-            torn.put(table, key, value);
+            torn.put(&table, key, value);
             kept.now.write(&torn, stored).expect("it was written before");
         }
     }
@@ -90,7 +87,7 @@ impl StateStore for KeptState {
 
     fn write(&mut self, changes: &Changes, stored: Stored) -> Result<(), store::Error> {
         let mut kept = self.0.lock();
-        kept.before = kept.now.clone();
+        kept.replaced = kept.now.replaced_by(changes);
         kept.now.write(changes, stored)
     }
 

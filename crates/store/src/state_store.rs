@@ -128,6 +128,17 @@ pub struct MemoryState {
     trees: Trees,
 }
 
+impl MemoryState {
+    /// Tree, key and value of each row that these changes would replace or remove, as it is now.
+    pub fn replaced_by(&self, changes: &Changes) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+        let row = |change: Change<'_>| {
+            let value = self.trees.tree(change.tree)?.get(change.key)?;
+            Some((change.tree.to_owned(), change.key.to_owned(), value.clone()))
+        };
+        changes.list().into_iter().filter_map(row).collect()
+    }
+}
+
 impl StateStore for MemoryState {
     fn load(&mut self) -> Result<Option<Stored>, Error> {
         Ok(self.stored)
