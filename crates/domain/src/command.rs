@@ -235,16 +235,6 @@ impl Action {
         matches!(self, Self::Trading(trading) if trading.stops())
     }
 
-    /// Whoever asked for it is shown what it left behind: the node where it was asked for must have applied it. What an order is
-    /// when it is authorised is known from the answer.
-    pub fn is_shown(&self) -> bool {
-        match self {
-            Self::Order(action) => !matches!(**action, OrderAction::Submit(_)),
-            Self::Transaction { actions, .. } => actions.iter().any(Self::is_shown),
-            _ => false,
-        }
-    }
-
     /// The keys that it may make present.
     pub fn makes(&self) -> impl Iterator<Item = &Key> {
         let (one, many) = match self {

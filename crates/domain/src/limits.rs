@@ -122,7 +122,7 @@ pub const VENUE_ORDER_IDS_MAX: usize = 8;
 pub const CANCELS_PER_ORDER_MAX: usize = 16;
 
 /// What an order counts for in memory, besides its texts, fills and cancels: the intent's dozen of shared texts, both pieces of
-/// evidence, and its place in a map.
+/// evidence, and its places in maps. History files are sealed by what is counted: it must not change while nodes of two builds run.
 pub const ORDER_BYTES: usize = 1536;
 
 /// What a fill counts for in memory, besides its texts: its row, a map that is two thirds full, and the heads of three shared texts.

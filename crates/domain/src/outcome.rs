@@ -65,6 +65,24 @@ pub enum Answer {
     Conflict,
 }
 
+impl Answer {
+    /// Whoever is told this is shown what stands: the node that was asked must have applied it. What an order is in the moment in
+    /// which it is authorised is known from the answer, and of what is refused there is nothing to show.
+    pub fn is_shown(&self) -> bool {
+        let is_enough = |answer: &OrderAnswer| {
+            matches!(
+                answer,
+                OrderAnswer::Authorized { .. } | OrderAnswer::Denied { .. } | OrderAnswer::Refused { .. }
+            )
+        };
+        match self {
+            Self::Order(answer) => !is_enough(answer),
+            Self::All(answers) => answers.iter().any(|answer| matches!(answer, Self::Order(_))),
+            _ => false,
+        }
+    }
+}
+
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -14,7 +14,7 @@ use domain::orders::report::OrderName;
 use domain::orders::report::Weight;
 use domain::orders::table::Row;
 use domain::orders::tombstone::{StrategyKey, Tombstone};
-use domain::orders::{Intent, Order, OrderId, Report, Side};
+use domain::orders::{Filter, Intent, Order, OrderId, Report, Side, Status};
 use domain::trading::account::AccountMode;
 use domain::trading::command::TradingAction;
 use domain::trading::limits::{Limits, MessageRate};
@@ -327,6 +327,15 @@ proptest! {
                 let present = log.state.present(log.at);
                 prop_assert!(order.settled_at.is_none() || order.status(present).is_terminal());
                 prop_assert!(order.authorization.is_none() || order.denial.is_none());
+                prop_assert!(order.settled_at.is_none() || !order.is_unresolved(present), "{order:?}");
+            }
+            for status in Status::ALL {
+                let filter = Filter { statuses: [status].into(), ..Filter::default() };
+                let meets = |row: &&Row| filter.meets(row, log.state.present(log.at));
+                let all = log.state.orders().iter().rev().filter(meets);
+                let newest = OrderId(Serial(u64::MAX));
+                let found = log.state.orders().before(newest, |standing| filter.may_stand(standing));
+                prop_assert!(found.filter(meets).eq(all), "some that are {status} are not found");
             }
             if number % 4 == 3 {
                 log.rebuild();

@@ -44,13 +44,14 @@ impl Invariants {
         let status = replica.status();
         let state = replica.local();
         let (now, serial) = (state.now(), state.serial().0);
-        let before = self.lives.get(&node).copied().unwrap_or_default();
+        let last = self.lives.get(&node).copied();
         let seen =
             Seen { committed: status.committed, applied: status.applied, purged: status.purged, now, serial };
         let state_of = |seen: &Seen| (seen.applied, seen.now, seen.serial);
         // A state that nothing was applied to was compared at the look before.
-        let digest = (state_of(&before) != state_of(&seen)).then(|| state.digest());
+        let digest = (last.as_ref().map(state_of) != Some(state_of(&seen))).then(|| state.digest());
         drop(state);
+        let before = last.unwrap_or_default();
         for (what, before, seen) in [
             ("the commit index", before.committed, seen.committed),
             ("the applied index", before.applied, seen.applied),

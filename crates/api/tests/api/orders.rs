@@ -34,6 +34,39 @@ async fn a_bot_is_told_what_to_sign() {
     }
 }
 
+/// The answer to an authorisation is made without a look at the state.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_authorised_is_told_as_it_is_found() {
+    let world = World::new().await;
+    let found = async |told: v1::Order| {
+        let found = world.get(told.order_id).await.unwrap();
+        assert_eq!(told.updated_at_ms, WALL_MS);
+        assert_eq!(v1::Order { updated_at_ms: WALL_MS, ..found }, told);
+    };
+    let (limit, stop) = (world.order("k1"), v1::OrderType::StopLossLimit);
+    for (at, order) in [
+        v1::NewOrder { time_in_force: v1::TimeInForce::Ioc.into(), ..limit.clone() },
+        v1::NewOrder { r#type: v1::OrderType::Market.into(), price: None, ..limit.clone() },
+        v1::NewOrder { r#type: stop.into(), stop_price: Some("99".into()), ..limit.clone() },
+        v1::NewOrder { side: v1::Side::Sell.into(), ..limit.clone() },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let order = v1::NewOrder { key: format!("k{at}"), ..order };
+        found(world.authorize(order).await.unwrap().order.unwrap()).await;
+    }
+    // One that waited has an id of before.
+    let order = v1::NewOrder { hold_ms: 60_000, ..world.gateway_order("held") };
+    world.kill_switch(true).await;
+    let held = world.submit(order.clone()).await.unwrap().order.unwrap();
+    world.kill_switch(false).await;
+    let told = world.submit(order).await.unwrap().order.unwrap();
+    assert_eq!(told.order_id, held.order_id);
+    assert!(told.authorized_serial.unwrap() > held.order_id);
+    found(told).await;
+}
+
 fn key_of(key: v1::StrategyKey) -> v1::get_order_request::Which {
     v1::get_order_request::Which::Key(key)
 }
@@ -124,7 +157,7 @@ async fn a_cancel_is_authorised_and_what_waits_is_withdrawn() {
     assert_eq!(status(canceled.order.as_ref().unwrap()), v1::OrderStatus::PendingCancel);
     assert_eq!((canceled.timestamp_ms, canceled.window_ms), (Some(WALL_MS), Some(2000)));
 
-    world.engage_kill_switch().await;
+    world.kill_switch(true).await;
     let held = v1::NewOrder { hold_ms: 60_000, ..world.gateway_order("k2") };
     let held = world.submit(held).await.unwrap();
     assert_eq!(held.waits_for[0].reason, "KILLED");

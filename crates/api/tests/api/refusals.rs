@@ -11,9 +11,9 @@ use wire::v1;
 use crate::world::{World, audit, draft, name};
 
 impl World {
-    pub(crate) async fn engage_kill_switch(&self) {
+    pub(crate) async fn kill_switch(&self, engaged: bool) {
         let (subject, audit) = (Subject::All, audit());
-        self.trading(TradingAction::SetKillSwitch { subject, engaged: true, audit }).await;
+        self.trading(TradingAction::SetKillSwitch { subject, engaged, audit }).await;
     }
 }
 
@@ -111,7 +111,7 @@ async fn what_a_control_refuses_is_told_with_all_reasons_and_where_it_is_written
     assert_refused(&refused().await, Reason::BreakerOpen, Code::FailedPrecondition);
     let (subject, mode) = (Subject::Account(name("bots")), Mode::Halted);
     world.trading(TradingAction::SetMode { subject, mode, audit: audit() }).await;
-    world.engage_kill_switch().await;
+    world.kill_switch(true).await;
     let refused = refused().await;
     let reasons = api::all_reasons(&refused);
     let mut codes: Vec<&str> = reasons.iter().map(|(code, _)| code.as_str()).collect();

@@ -166,15 +166,15 @@ impl PeerService for Peer {
                 if commands.len() > BATCH_COMMANDS_MAX || size(&commands) > BATCH_BYTES_MAX {
                     return Err(Status::invalid_argument("more commands than one entry holds"));
                 }
-                let shown = commands.iter().any(|command| command.action.is_shown());
-                Ok((request.batch, shown, sequencer.submit(commands)))
+                Ok((request.batch, sequencer.submit(commands)))
             });
             let shared = shared.clone();
             async move {
-                let (batch, shown, verdict) = submitted?;
+                let (batch, verdict) = submitted?;
                 let verdict = verdict.await.unwrap_or(Verdict::Unknown);
-                if shown && let Verdict::Outcomes(outcomes) = &verdict {
-                    shared.await_there(outcomes.iter().map(|outcome| outcome.made.index).max().unwrap_or(0));
+                if let Verdict::Outcomes(outcomes) = &verdict {
+                    let shown = outcomes.iter().filter(|outcome| outcome.answer.is_shown());
+                    shown.map(|outcome| outcome.made.index).max().inspect(|index| shared.await_there(*index));
                 }
                 Ok(link::encode(batch, verdict))
             }

@@ -90,6 +90,10 @@ async fn acquire(world: &World, at: u64) -> Token {
 }
 
 async fn submit(world: &World, at: u64, account: &str, number: u32, token: Token) -> OrderAnswer {
+    order(world, at, submission(account, number, token)).await
+}
+
+fn submission(account: &str, number: u32, token: Token) -> OrderAction {
     let intent = Intent {
         key: name(&format!("1700000000000-{number}")),
         account: name(account),
@@ -108,7 +112,7 @@ async fn submit(world: &World, at: u64, account: &str, number: u32, token: Token
         token,
     };
     let sender = if account == "direct" { Sender::Bot } else { Sender::Cluster };
-    order(world, at, OrderAction::Submit(Submit { intent, sender, hold_ms: 0, wall_ms: None })).await
+    OrderAction::Submit(Submit { intent, sender, hold_ms: 0, wall_ms: None })
 }
 
 async fn order(world: &World, at: u64, action: OrderAction) -> OrderAnswer {
@@ -210,15 +214,21 @@ async fn what_an_order_became_is_known_where_it_was_asked_without_delay() {
     world.agree().await;
     let lease = LeaseName::new("desk").expect("a name");
     let cancel = Cancel { order, sender: Sender::Bot, by: Authority::Lease { lease, token }, wall_ms: None };
-    let begun = Instant::now();
-    let action = Action::Order(Box::new(OrderAction::Cancel(cancel)));
-    let outcome = world.propose(follower, action).await;
-    let mut watch = world.replica(follower).watch();
-    while world.replica(follower).local().serial() < outcome.made.serial {
-        watch.changed().await;
+    let batch = Action::Order(Box::new(submission("direct", 2, token)));
+    for action in [
+        Action::Order(Box::new(OrderAction::Cancel(cancel))),
+        Action::Transaction { guards: Vec::new(), actions: vec![batch] },
+    ] {
+        let outcome = world.propose(follower, action).await;
+        let answered = Instant::now();
+        let mut watch = world.replica(follower).watch();
+        while world.replica(follower).local().serial() < outcome.made.serial {
+            watch.changed().await;
+        }
+        assert!(answered.elapsed() < COMMIT_NEWS_DELAY, "{:?}: {:?}", answered.elapsed(), outcome.answer);
+        world.agree().await;
     }
     assert_eq!(status(&world, follower, order), Status::PendingCancel);
-    assert!(begun.elapsed() < COMMIT_NEWS_DELAY, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

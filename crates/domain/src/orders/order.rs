@@ -15,7 +15,6 @@ use crate::orders::intent::{Intent, Side};
 use crate::orders::reason::Reason;
 use crate::orders::report::{Report, Weight};
 use crate::orders::status::{self, Flags, Status};
-use crate::orders::table::Standing;
 use crate::orders::tombstone::StrategyKey;
 use crate::orders::transition::{self, Request};
 use crate::trading::exposure::Working;
@@ -246,11 +245,6 @@ impl Order {
 
     pub fn flags(&self) -> Flags {
         status::flags(self, &self.evidence())
-    }
-
-    /// What of its status does not change with the term and the hour.
-    pub fn standing(&self) -> Standing {
-        Standing { end: status::end(self, &self.evidence()), is_settled: self.settled_at.is_some() }
     }
 
     /// Whether what became of it at its venue is not known, and somebody must look after it.

@@ -12,7 +12,7 @@ use crate::changes::Touched;
 use crate::digest::{Feed, Sum};
 use crate::orders::id::OrderId;
 use crate::orders::order::Order;
-use crate::orders::status::Status;
+use crate::orders::status::{self, Status};
 use crate::orders::tombstone::{StrategyKey, Tombstone, Tombstones};
 use crate::{AccountId, LogTime, Serial, Symbol, VenueOrderId};
 
@@ -26,6 +26,12 @@ pub struct Standing {
     pub end: Option<Status>,
     /// Nothing more is awaited of it.
     pub is_settled: bool,
+}
+
+impl Standing {
+    pub fn of(order: &Order) -> Self {
+        Self { end: status::end(order, &order.evidence()), is_settled: order.settled_at.is_some() }
+    }
 }
 
 /// What a venue calls an order.
@@ -135,7 +141,7 @@ impl Orders {
         self.sum.add(order.digest().0);
         self.by_revision.insert((order.revision, order.id));
         self.by_settled.extend(order.settled_at.map(|at| (at, order.id)));
-        self.by_standing.entry(order.standing()).or_default().insert(order.id, order.clone());
+        self.by_standing.entry(Standing::of(order)).or_default().insert(order.id, order.clone());
         self.by_hold.extend(order.held_until.map(|until| (until, order.id)));
         if let Some(key) = order.strategy_key() {
             let before = self.by_key.insert(key, order.id);
@@ -151,7 +157,7 @@ impl Orders {
         self.sum.remove(order.digest().0);
         self.by_revision.remove(&(order.revision, order.id));
         order.settled_at.map(|at| self.by_settled.remove(&(at, order.id)));
-        self.by_standing.get_mut(&order.standing()).map(|rows| rows.remove(&order.id));
+        self.by_standing.get_mut(&Standing::of(order)).map(|rows| rows.remove(&order.id));
         order.held_until.map(|until| self.by_hold.remove(&(until, order.id)));
         if let Some(key) = order.strategy_key() {
             self.by_key.remove(&key);

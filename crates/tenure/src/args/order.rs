@@ -133,7 +133,7 @@ pub struct NewOrder {
     /// The algorithm that decided on it.
     #[arg(long, default_value = "manual")]
     pub algorithm: String,
-    /// The person who answers for it. Default: $USER.
+    /// The person who answers for it. Default: $USER; an order that nobody answers for is refused.
     #[arg(long, env = "TENURE_TRADER")]
     pub trader: Option<String>,
     /// If only what passes by itself stands against it, a mode or a kill switch, let it wait so long, and try it again whenever
